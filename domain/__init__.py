@@ -1,0 +1,1 @@
+"""Hold the pure rules and types: no I/O, no clock, no environment."""

@@ -1,0 +1,92 @@
+"""A tenant and what its settings allow. They live as JSON in its row; odd values fall back to the strict default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PixKey:
+    """The receiver of a Pix: key, and the name and city that the BR Code carries."""
+
+    key: str
+    name: str
+    city: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoletoAgreement:
+    """The tenant's agreement with its bank: three digits of the bank and the prefix of the 25-digit free field."""
+
+    bank: str
+    agreement: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TenantSettings:
+    business_hours: str = "segunda a sexta, das 8h às 20h"
+    tone: str = "próxima, educada e objetiva"
+    rules: tuple[str, ...] = ()
+    forbidden_words: tuple[str, ...] = ()
+    allowed_link_hosts: tuple[str, ...] = ()
+    promise_horizon_days: int = 30
+    payment_claim_hold_days: int = 3
+    identity_tries_per_day: int = 3
+    idle_hours_until_closed: int = 72
+    is_critique_enabled: bool = False
+    pix: PixKey | None = None
+    boleto: BoletoAgreement | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> Self:
+        """Read the row's JSON. Unknown keys and wrong types are ignored: a bad setting must not stop a conversation."""
+
+        def text(key: str, default: str) -> str:
+            value = data.get(key)
+            return value if isinstance(value, str) and value else default
+
+        def number(key: str, default: int, *, most: int) -> int:
+            value = data.get(key)
+            return value if type(value) is int and 0 < value <= most else default
+
+        def texts(key: str) -> tuple[str, ...]:
+            value = data.get(key)
+            return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+        def strings(key: str, *names: str) -> dict[str, str] | None:
+            value = data.get(key)
+            if not isinstance(value, dict):
+                return None
+            found = {name: value[name] for name in names if isinstance(value.get(name), str)}
+            return found if len(found) == len(names) else None
+
+        pix = strings("pix", "key", "name", "city")
+        boleto = strings("boleto", "bank", "agreement")
+        return cls(
+            business_hours=text("business_hours", "segunda a sexta, das 8h às 20h"),
+            tone=text("tone", "próxima, educada e objetiva"),
+            rules=texts("rules"),
+            forbidden_words=texts("forbidden_words"),
+            allowed_link_hosts=texts("allowed_link_hosts"),
+            promise_horizon_days=number("promise_horizon_days", 30, most=90),
+            payment_claim_hold_days=number("payment_claim_hold_days", 3, most=15),
+            identity_tries_per_day=number("identity_tries_per_day", 3, most=5),
+            idle_hours_until_closed=number("idle_hours_until_closed", 72, most=24 * 30),
+            is_critique_enabled=data.get("is_critique_enabled") is True,
+            pix=PixKey(**pix) if pix else None,
+            boleto=BoletoAgreement(**boleto) if boleto else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenant:
+    id: UUID
+    slug: str
+    name: str
+    time_zone: ZoneInfo
+    state_code: str
+    assistant_name: str
+    is_bot_enabled: bool
+    settings: TenantSettings = field(default_factory=TenantSettings)

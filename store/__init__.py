@@ -1,0 +1,1 @@
+"""Speak plain SQL to PostgreSQL, one module per aggregate."""

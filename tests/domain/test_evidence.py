@@ -1,0 +1,190 @@
+"""What a draft claims, and what backs it."""
+
+from datetime import date
+
+import pytest
+
+from domain.evidence import (
+    Backing,
+    customer_evidence,
+    evidence_in_text,
+    find_claims,
+    find_unbacked,
+    find_written_dates,
+    split_sentences,
+)
+from domain.turns import Agreement, Evidence
+
+TODAY = date(2026, 11, 20)
+PROMISE: Agreement = {"amount_cents": 11990, "due_on": "2026-11-27", "protocol": "P7F3K2"}
+
+
+def amount(cents: int, source: str = "consultar_faturas_cpf") -> Evidence:
+    return {"kind": "amount", "value": str(cents), "source": source}
+
+
+def day(iso: str) -> Evidence:
+    return {"kind": "date", "value": iso, "source": "consultar_faturas_cpf"}
+
+
+def action(name: str) -> Evidence:
+    return {"kind": "action", "value": name, "source": "tool"}
+
+
+def backing(
+    *evidence: Evidence, fresh: tuple[Evidence, ...] = (), promise: Agreement | None = None,
+    proposal: Agreement | None = None, known_texts: tuple[str, ...] = (),
+) -> Backing:  # fmt: skip
+    return Backing(
+        evidence=(*evidence, *fresh), fresh=fresh, today=TODAY, promise=promise, proposal=proposal, known_texts=known_texts
+    )
+
+
+def reasons(text: str, given: Backing) -> list[str]:
+    return [finding.reason for finding in find_unbacked(text, given)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("Pronto, registrei sua promessa de R$ 119,90 para sexta-feira, 27/11/2026.", ["promise"]),
+        ("Sua promessa está registrada!", ["promise"]),
+        ("Anotei seu pagamento, obrigada.", ["payment"]),
+        ("Anotei seu pagamento para o dia 27/11.", ["promise"]),
+        ("Dei baixa na sua fatura.", ["written_off"]),
+        ("Seu pagamento foi confirmado.", ["written_off"]),
+        ("Transferi você para um atendente.", ["handoff"]),
+        ("Vou te transferir agora mesmo.", ["handoff"]),
+        ("Já vou te passar para uma pessoa da equipe.", ["handoff"]),
+        ("Uma atendente vai falar com você em breve.", ["handoff"]),
+        ("Te ligo em 5 minutos.", ["call"]),
+        ("Vou ligar para você às 15h.", ["call"]),
+        ("Nossa equipe vai te ligar amanhã.", ["call"]),
+        ("Cancelei seu plano.", ["cancel"]),
+        ("Enviei o boleto para você.", ["code_sent"]),
+        ("Segue o código Pix logo abaixo.", ["code_sent"]),
+        ("Desbloqueei sua internet.", ["unblock"]),
+        ("Agendei a visita do técnico.", ["booking"]),
+        ("Abri um chamado para o seu caso.", ["booking"]),
+        ("Descadastrei seu número.", ["opt_out"]),
+        ("Você não vai mais receber nossas mensagens.", ["opt_out"]),
+        ("Não vamos mais te incomodar.", ["opt_out"]),
+        ("Salvei seu e-mail.", ["field"]),
+        ("Apliquei um desconto de 20%.", ["refund"]),
+        ("Consultei aqui no sistema.", ["lookup"]),
+        ("Você não tem nenhuma fatura em aberto.", ["no_debt"]),
+        ("Entraremos em contato.", ["contact"]),
+        ("Tudo certo, ficou anotado!", ["registered"]),
+        # offers, questions, denials
+        ("Quer que eu te passe para uma pessoa da equipe?", []),
+        ("Posso registrar sua promessa?", []),
+        ("Se quiser, vou te transferir para uma pessoa.", []),
+        ("Ainda não registrei sua promessa.", []),
+        ("Não consegui te transferir agora.", []),
+        ("Por aqui eu não consigo ligar, só converso por mensagem.", []),
+        ("Assim que você confirmar, vou registrar.", []),
+        ("Você pode ligar o roteador de novo?", []),
+        ("Vou ligar o roteador junto com você.", []),
+        ("Qual dia fica bom para você pagar?", []),
+        ("Para consultar, preciso do seu CPF.", []),
+    ],
+)  # fmt: skip
+def test_claims_are_told_from_offers(text: str, kinds: list[str]) -> None:
+    assert [claim.kind for claim in find_claims(text)] == kinds
+
+
+def test_amount_without_tool_result_is_unsupported() -> None:
+    assert reasons("Sua fatura é de R$ 119,90.", backing()) == ["unsupported_amount"]
+    assert reasons("Sua fatura é de R$ 119,90.", backing(amount(11990))) == []
+
+
+def test_amount_the_customer_named_may_be_said_back_but_is_no_debt() -> None:
+    said = backing(*customer_evidence(amounts=[5000], days=[]))
+    assert reasons("Você consegue pagar R$ 50,00 agora?", said) == []
+    assert reasons("O total da sua fatura é R$ 50,00.", said) == ["unsupported_amount"]
+
+
+def test_date_must_come_from_a_tool_the_customer_or_today() -> None:
+    assert reasons("Venceu em 10/10/2026.", backing()) == ["unsupported_date"]
+    assert reasons("Venceu em 10/10/2026.", backing(day("2026-10-10"))) == []
+    assert reasons("Hoje é 20/11.", backing()) == []
+    said = backing(*customer_evidence(amounts=[], days=[date(2026, 11, 27)]))
+    assert reasons("Pode ser dia 27 de novembro?", said) == []
+    assert reasons("Pode ser dia 28?", said) == ["unsupported_date"]
+
+
+def test_weekday_must_agree_with_the_date() -> None:
+    known = backing(day("2026-11-27"))
+    assert reasons("Fica para sexta-feira, 27/11/2026.", known) == []
+    assert reasons("Fica para quinta-feira, 27/11/2026.", known) == ["wrong_weekday"]
+    assert reasons("Fica para 27/11 (quinta-feira).", known) == ["wrong_weekday"]
+
+
+def test_promise_is_claimed_only_after_it_is_registered_in_this_turn() -> None:
+    text = "Registrei sua promessa de R$ 119,90 para sexta-feira, 27/11/2026. Protocolo P7F3K2."
+    stored = (action("promise_registered"), amount(11990), day("2026-11-27"))
+    assert reasons(text, backing(fresh=stored, promise=PROMISE)) == []
+    proposed = (action("promise_proposed"), amount(11990), day("2026-11-27"))
+    assert reasons(text, backing(fresh=proposed)) == ["unsupported_code", "unsupported_claim"]
+
+
+def test_old_promise_does_not_back_a_new_day() -> None:
+    known = backing(
+        action("promise_registered"), *customer_evidence(amounts=[], days=[date(2026, 12, 1)]), promise=PROMISE
+    )
+    assert reasons("Sua promessa está registrada para 27/11/2026.", known) == []
+    assert reasons("Anotei o pagamento para o dia 01/12/2026.", known) == ["unsupported_claim"]
+
+
+def test_handoff_of_an_earlier_turn_does_not_back_a_new_one() -> None:
+    assert reasons("Vou te transferir agora.", backing(action("handed_off"))) == ["unsupported_claim"]
+    assert reasons("Vou te transferir agora.", backing(fresh=(action("handed_off"),))) == []
+
+
+def test_nothing_in_aberto_needs_a_look() -> None:
+    text = "Boa notícia: não encontrei nenhuma fatura em aberto no seu cadastro."
+    assert reasons(text, backing()) == ["unsupported_claim"]
+    assert reasons(text, backing(fresh=(action("nothing_open"), action("looked_up")))) == []
+
+
+@pytest.mark.parametrize("text", ["Te ligo já.", "Cancelei sua conta.", "Desbloqueei sua internet.", "Tirei os juros."])
+def test_what_no_tool_can_do_is_never_backed(text: str) -> None:
+    every = tuple(action(name) for name in ("promise_registered", "payment_confirmed", "handed_off", "field_saved"))
+    assert "unsupported_claim" in reasons(text, backing(fresh=every))
+
+
+def test_payment_code_must_be_the_tools_own_byte_for_byte() -> None:
+    code = "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-4266554400005204000053039865802BR5913TR"
+    known: Evidence = {"kind": "code", "value": code, "source": "gerar_segunda_via"}
+    assert reasons(code, backing(known)) == []
+    assert "unsupported_code" in reasons(code.replace("5913", "5914"), backing(known))
+
+
+def test_texts_of_the_tenant_back_what_they_say() -> None:
+    passage: Evidence = {"kind": "text", "value": "A taxa de mudança é R$ 80,00, até 15/12/2026.", "source": "kb"}
+    assert reasons("A mudança custa R$ 80,00 até 15/12/2026.", backing(passage)) == []
+
+
+def test_evidence_is_read_from_a_tools_json() -> None:
+    found = evidence_in_text('{"total":"R$ 1.239,80","vencimento":"10/10/2026"}', source="t")
+    assert found == [
+        {"kind": "amount", "value": "123980", "source": "t"},
+        {"kind": "date", "value": "2026-10-10", "source": "t"},
+    ]
+
+
+def test_dates_that_do_not_exist_are_no_evidence() -> None:
+    assert evidence_in_text("31/02/2026 99/99/2026", source="t") == []
+
+
+def test_sentences_keep_amounts_and_dates_whole() -> None:
+    assert split_sentences("Total de R$ 1.234,56. Venceu em 10.10.2026! Ok?\nSim") == [
+        "Total de R$ 1.234,56.", "Venceu em 10.10.2026!", "Ok?", "Sim",
+    ]  # fmt: skip
+
+
+def test_written_dates_are_found_in_their_forms() -> None:
+    found = find_written_dates("27/11/2026, 27/11, dia 5, 1º de dezembro, 2026-11-27, 600 mega, 12.345,67, 08h às 20h")
+    assert [(item.day, item.month, item.year) for item in found] == [
+        (27, 11, 2026), (27, 11, None), (5, None, None), (1, 12, None), (27, 11, 2026),
+    ]  # fmt: skip
