@@ -82,21 +82,21 @@ def find_written_dates(text: str) -> list[WrittenDate]:
     """List the days written in a text: 27/11/2026, 27/11, 27 de novembro, dia 27."""
     plain = folded(text)
     found: list[tuple[int, WrittenDate]] = []
-    for match in _ISO_DATE.finditer(folded):
-        found.append((match.start(), _written(match, match[3], match[2], match[1], folded)))
-    for match in _NUMERIC_DATE.finditer(folded):
-        found.append((match.start(), _written(match, match[1], match[2], match[3], folded)))
-    for match in _WRITTEN_DATE.finditer(folded):
+    for match in _ISO_DATE.finditer(plain):
+        found.append((match.start(), _written(match, match[3], match[2], match[1], plain)))
+    for match in _NUMERIC_DATE.finditer(plain):
+        found.append((match.start(), _written(match, match[1], match[2], match[3], plain)))
+    for match in _WRITTEN_DATE.finditer(plain):
         month = str(_MONTHS.index(match[2]) + 1)
-        found.append((match.start(), _written(match, match[1], month, match[3], folded)))
-    for match in _BARE_DAY.finditer(folded):
-        found.append((match.start(), _written(match, match[1], None, None, folded)))
+        found.append((match.start(), _written(match, match[1], month, match[3], plain)))
+    for match in _BARE_DAY.finditer(plain):
+        found.append((match.start(), _written(match, match[1], None, None, plain)))
     return [written for _, written in sorted(found, key=lambda item: item[0]) if _is_possible(written)]
 
 
-def _written(match: re.Match[str], day: str, month: str | None, year: str | None, folded: str) -> WrittenDate:
-    before = _DAY_NAME_BEFORE.search(folded[max(0, match.start() - 24) : match.start()])
-    named = before or _DAY_NAME_AFTER.search(folded[match.end() : match.end() + 16])
+def _written(match: re.Match[str], day: str, month: str | None, year: str | None, plain: str) -> WrittenDate:
+    before = _DAY_NAME_BEFORE.search(plain[max(0, match.start() - 24) : match.start()])
+    named = before or _DAY_NAME_AFTER.search(plain[match.end() : match.end() + 16])
     full_year = None if year is None else int(year) + (2000 if len(year) == 2 else 0)
     return WrittenDate(
         day=1 if day == "primeiro" else int(day),
@@ -226,23 +226,23 @@ def find_claims(text: str) -> list[Claim]:
         plain = folded(sentence)
         taken: list[tuple[int, int]] = []
         for kind, is_done, backed_by, pattern in _COMPILED:
-            for match in pattern.finditer(folded):
+            for match in pattern.finditer(plain):
                 if any(start < match.end() and match.start() < end for start, end in taken):
                     continue
                 taken.append(match.span())
-                if not _is_excused(folded, match.start(), kind=kind, is_done=is_done):
+                if not _is_excused(plain, match.start(), kind=kind, is_done=is_done):
                     claims.append(Claim(kind=kind, backed_by=backed_by, excerpt=match[0].strip(), sentence=sentence))
     return claims
 
 
-def _is_excused(folded: str, start: int, *, kind: str, is_done: bool) -> bool:
-    before = folded[:start]
+def _is_excused(plain: str, start: int, *, kind: str, is_done: bool) -> bool:
+    before = plain[:start]
     if kind not in _NEGATION_IS_THE_CLAIM and _NEGATED.search(before):
         return True
     if is_done:
         # "se não encontrei..." is rare; "quando o pagamento foi confirmado" speaks of a condition, not of a deed.
         return bool(re.search(r"\b(?:quando|assim que|depois que|apos|se|caso)\b[^,;:]*$", before))
-    return folded.rstrip().endswith("?") or bool(_OPEN.search(before))
+    return plain.rstrip().endswith("?") or bool(_OPEN.search(before))
 
 
 def customer_evidence(*, amounts: Iterable[int], days: Iterable[date]) -> list[Evidence]:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from domain.errors import DomainError
 
-
 Failpoint = Callable[[str], None]
 """Called with the name of an instant at which a crash must do no harm; does nothing unless a crash test armed it."""
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from domain.documents import contains_full_document
-from domain.evidence import Finding, split_sentences
-from domain.folded_text import fold
+from domain.evidence import Finding, folded, split_sentences
 from domain.messages import Medium
 from domain.money import find_amounts
 
@@ -67,16 +66,15 @@ def find_debt_told(
     The customer's own words and the tenant's published texts may be repeated in general, never as a statement about
     the customer. `known_amounts` are amounts that are no debt: prices, and what the customer said.
     """
-    said = fold("\n".join([*customer_texts, *known_texts])).text
     findings = []
     for sentence in split_sentences(text):
-        folded = fold(sentence).text
-        told = _TELLS_DEBT.search(folded)
-        if told and not _CONDITIONAL.search(folded[: told.start()]) and not _is_question_about_topic(sentence, folded):
+        plain = folded(sentence)
+        told = _TELLS_DEBT.search(plain)
+        if told and not _CONDITIONAL.search(plain[: told.start()]) and not _is_question_about_topic(sentence, plain):
             findings.append(Finding(reason="debt_before_identity", excerpt=sentence))
             continue
-        stem = next((stem for stem in _DEBT_STEMS if stem in folded and stem[:6] not in said), None)
-        if stem is not None:
+        stems = [stem[:6] for stem in _DEBT_STEMS if stem in plain]
+        if stems and not all(_is_said(stem, [*customer_texts, *known_texts]) for stem in stems):
             findings.append(Finding(reason="debt_before_identity", excerpt=sentence))
             continue
         if any(amount.cents not in known_amounts for amount in find_amounts(sentence)):
@@ -84,9 +82,13 @@ def find_debt_told(
     return findings
 
 
-def _is_question_about_topic(sentence: str, folded: str) -> bool:
+def _is_said(stem: str, texts: Sequence[str]) -> bool:
+    return any(stem in folded(text) for text in texts)
+
+
+def _is_question_about_topic(sentence: str, plain: str) -> bool:
     """Tell "quer ver suas faturas em aberto?" (an offer) from a statement."""
-    return sentence.endswith("?") and bool(re.search(r"\b(?:quer|deseja|gostaria|precisa|posso)\b", folded))
+    return sentence.endswith("?") and bool(re.search(r"\b(?:quer|deseja|gostaria|precisa|posso)\b", plain))
 
 
 def find_documents_shown(text: str, *, documents: Sequence[str]) -> list[Finding]:
@@ -105,9 +107,8 @@ def find_documents_shown(text: str, *, documents: Sequence[str]) -> list[Finding
 
 def _digits_of(text: str) -> str:
     """Give the digit groups of a text joined as a reader would join them; anything but a few short words parts them."""
-    folded = fold(text).text
     spelled = _SPELLED.sub(
-        lambda run: "".join(_DIGIT_WORDS.get(word, "") for word in re.findall(r"\w+", run[0])), folded
+        lambda run: "".join(_DIGIT_WORDS.get(word, "") for word in re.findall(r"\w+", run[0])), folded(text)
     )
     joined = re.sub(r"(?<=\d)[\s.\-–/,]{1,3}(?:e |mais |depois |final |termina (?:em|com) )?(?=\d)", "", spelled)
     return joined.upper()
@@ -119,16 +120,15 @@ def find_forbidden(
     """List the tenant's forbidden words, and threats (spec 1.3). An answer about a word the customer used is no threat."""
     findings = []
     for word in words:
-        pattern = rf"(?<!\w){re.escape(fold(word).text.strip())}(?!\w)"
-        if word.strip() and re.search(pattern, fold(text).text):
+        pattern = rf"(?<!\w){re.escape(folded(word).strip())}(?!\w)"
+        if word.strip() and re.search(pattern, folded(text)):
             findings.append(Finding(reason="forbidden_word", excerpt=word))
-    said, published = fold("\n".join(customer_texts)).text, fold("\n".join(known_texts)).text
     for sentence in split_sentences(text):
-        folded = fold(sentence).text
+        plain = folded(sentence)
         for threat in _THREATS:
-            if threat not in folded or threat in published:
+            if threat not in plain or _is_said(threat, known_texts):
                 continue
-            if threat[:6] in said and not _ASSERTS.search(folded):
+            if not _ASSERTS.search(plain) and _is_said(threat[:6], customer_texts):
                 continue
             findings.append(Finding(reason="threat", excerpt=sentence))
             break

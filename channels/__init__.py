@@ -1,0 +1,1 @@
+"""Speak each provider's wire format behind one Protocol."""
