@@ -1,0 +1,88 @@
+"""What a turn needs to know and what it leaves: context in one read, trace and usage in one write each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from store.database import Connection
+
+_PERSON: LiteralString = """
+    SELECT c.id, c.name, c.document, c.custom_fields, c.is_bot_enabled, c.opted_out_at, c.identity_tries,
+        c.identity_tries_on,
+        ARRAY(SELECT a.match_key FROM addresses a
+              WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id AND a.match_key IS NOT NULL) AS match_keys
+    FROM contacts c WHERE c.id = %(id)s
+"""
+_TRACE: LiteralString = """
+    INSERT INTO turns (tenant_id, conversation_id, turn_seq, outcome, agent, verdict, model, prompt_version, trace,
+                       reruns, started_at, finished_at)
+    VALUES (%(tenant_id)s, %(conversation_id)s, %(turn_seq)s, %(outcome)s, %(agent)s, %(verdict)s, %(model)s,
+            %(prompt_version)s, %(trace)s, %(reruns)s, %(started_at)s, %(finished_at)s)
+    ON CONFLICT (tenant_id, conversation_id, turn_seq) DO UPDATE SET
+        outcome = excluded.outcome, trace = excluded.trace, finished_at = excluded.finished_at
+"""
+_USAGE: LiteralString = """
+    INSERT INTO usage_records (tenant_id, id, conversation_id, turn_seq, agent, feature, provider, model, input_tokens,
+                               output_tokens, cost_usd, created_at)
+    VALUES (%(tenant_id)s, gen_random_uuid(), %(conversation_id)s, %(turn_seq)s, %(agent)s, %(feature)s, %(provider)s,
+            %(model)s, %(input_tokens)s, %(output_tokens)s, %(cost_usd)s, %(created_at)s)
+"""
+_TRACES: LiteralString = """
+    SELECT turn_seq, outcome, agent, verdict, model, prompt_version, trace, reruns, started_at, finished_at FROM turns
+    WHERE conversation_id = %(conversation_id)s ORDER BY turn_seq DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonRow:
+    id: UUID
+    name: str | None
+    document: str | None
+    custom_fields: dict[str, str]
+    is_bot_enabled: bool
+    opted_out_at: datetime | None
+    identity_tries: int
+    identity_tries_on: date | None
+    match_keys: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnRow:
+    turn_seq: int
+    outcome: str
+    agent: str | None
+    verdict: str | None
+    model: str | None
+    prompt_version: str | None
+    trace: list[dict[str, object]]
+    reruns: int
+    started_at: datetime
+    finished_at: datetime
+
+
+async def person(connection: Connection, contact_id: UUID) -> PersonRow | None:
+    """Read a contact with the match keys of all its phones."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(_PERSON, {"id": contact_id})
+        return await cursor.fetchone()
+
+
+async def insert_trace(connection: Connection, *, trace: Sequence[Mapping[str, object]], **values: object) -> None:
+    """Keep what the graph did in a turn; the same turn written again replaces it."""
+    await connection.execute(_TRACE, values | {"trace": Jsonb([dict(step) for step in trace])})
+
+
+async def insert_usage(connection: Connection, **values: object) -> None:
+    await connection.execute(_USAGE, values)
+
+
+async def traces(connection: Connection, conversation_id: UUID, *, limit: int) -> list[TurnRow]:
+    """List a conversation's turns, newest first."""
+    async with connection.cursor(row_factory=class_row(TurnRow)) as cursor:
+        await cursor.execute(_TRACES, {"conversation_id": conversation_id, "limit": limit})
+        return await cursor.fetchall()
