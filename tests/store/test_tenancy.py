@@ -42,12 +42,10 @@ def test_every_tenant_table_has_both_policies(database_url: str) -> None:
         "SELECT tablename, array_agg(policyname::text ORDER BY policyname) FROM pg_policies"
         " WHERE schemaname = 'public' GROUP BY tablename",
     )
-    tables = {
-        row[0]
-        for row in _rows(
-            database_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-        )
-    } - {"platform_settings", "alembic_version"}
+    tables = {row[0] for row in _rows(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")} - {
+        "platform_settings",
+        "alembic_version",
+    }
     assert {row[0] for row in policies} == tables
     assert all(row[1] == ["own_tenant", "platform"] for row in policies)
 
@@ -133,7 +131,9 @@ async def test_platform_settings_cannot_be_written_by_a_tenant(database_url: str
         tenant_id = await make_tenant(database)
         with pytest.raises(InsufficientPrivilege):
             async with database.tenant(tenant_id) as connection:
-                await connection.execute("INSERT INTO platform_settings (key, value, updated_at) VALUES ('a', '1', now())")
+                await connection.execute(
+                    "INSERT INTO platform_settings (key, value, updated_at) VALUES ('a', '1', now())"
+                )
 
 
 async def test_pooled_connections_never_carry_a_tenant_over(database_url: str) -> None:

@@ -1,0 +1,1 @@
+"""Hold the use cases, one transaction each."""
