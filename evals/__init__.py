@@ -1,0 +1,1 @@
+"""Run scripted conversations against the graph and score what they leave behind."""

@@ -1,0 +1,1 @@
+"""Hold the RQ entry points and the tick that rings them."""

@@ -1,0 +1,1 @@
+"""Serve webhooks, REST, websockets, pages and the command line."""

@@ -1,0 +1,178 @@
+"""The command line: `master-ia run`, and each process and chore by itself."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from wiring.embedded import EmbeddedError
+from wiring.instance import AlreadyRunning
+from wiring.logging import configure_logging
+from wiring.ports import PortTaken
+from wiring.reach import reachable
+from wiring.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    name="master-ia",
+    help="Agents that answer, collect and sell over WhatsApp, SMS and phone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+serve = typer.Typer(no_args_is_help=True, help="Run one of the web processes.")
+app.add_typer(serve, name="serve")
+
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn what the operator can put right into one clear message and exit code 1."""
+    try:
+        yield
+    except (SettingsError, EmbeddedError, AlreadyRunning, PortTaken) as error:
+        _errors.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _process(name: str) -> Iterator[Settings]:
+    """Give a long-running process its settings, its logs, and a database that something else runs."""
+    with _clear_errors(), reachable(load_settings(), may_start=False) as settings:
+        configure_logging(settings, process=name)
+        settings.export()  # the factories of uvicorn take no arguments: they read the settings again
+        yield settings
+
+
+@app.command()
+def run() -> None:
+    """Run everything: embedded servers when none are named, migrations, the demo, api, pages, worker and clock."""
+    from server.running import run as run_service
+
+    with _clear_errors():
+        settings = load_settings()
+        configure_logging(settings, process="run")
+        raise typer.Exit(run_service(settings))
+
+
+@serve.command("api")
+def serve_api() -> None:
+    """Run webhooks, REST, websockets and the turn runner."""
+    with _process("api") as settings:
+        _serve("server.app:create_app", settings.api_host, settings.api_port)
+
+
+@serve.command("pages")
+def serve_pages() -> None:
+    """Run the operators' pages."""
+    with _process("pages") as settings:
+        _serve("server.pages.app:create_pages_app", settings.pages_host, settings.pages_port)
+
+
+def _serve(factory: str, host: str, port: int) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        factory,
+        factory=True,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@app.command()
+def worker(queue: Annotated[str | None, typer.Argument(help="One queue; all of them when left out.")] = None) -> None:
+    """Run an RQ worker."""
+    from wiring.queue import QUEUES
+
+    if queue is not None and queue not in QUEUES:
+        _errors.print(f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.", style="red", markup=False)
+        raise typer.Exit(1)
+    with _process(f"worker:{queue}" if queue else "worker"):
+        from jobs.worker import main
+
+        main(queue)
+
+
+@app.command()
+def clock() -> None:
+    """Run the tick that rings every drain with due rows. More than one does no harm."""
+    with _process("clock"):
+        from jobs.clock import main
+
+        main()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the present schema."""
+    from store.migrate import migrate as apply
+
+    with _clear_errors(), reachable(load_settings()) as settings:
+        applied = apply(settings.required_database_url())
+        for name in applied:
+            typer.echo(f"applied {name}")
+        if not applied:
+            typer.echo("The database is up to date.")
+
+
+@app.command()
+def demo() -> None:
+    """Load the demo tenant TR Telecom; what is there already stays as it is."""
+    from server.running import prepare, seed
+
+    with _clear_errors(), reachable(load_settings()) as settings:
+        configure_logging(settings, process="demo")
+        prepare(settings.model_copy(update={"seed_demo": False}), typer.echo)
+        asyncio.run(seed(settings))
+        typer.echo("The demo tenant TR Telecom is loaded.")
+
+
+@app.command()
+def chat() -> None:
+    """Talk to the assistant as a customer, in this terminal."""
+    from server.running import prepare
+
+    with _clear_errors(), reachable(load_settings()) as settings:
+        quiet = settings.model_copy(update={"log_level": "ERROR"})
+        configure_logging(quiet, process="chat")
+        prepare(quiet, typer.echo)
+        from server.chat import main
+
+        main(quiet)
+
+
+@app.command()
+def doctor() -> None:
+    """Check the environment, each dependency and each channel account, and say what to do."""
+    from server.doctor import main
+
+    with _clear_errors():
+        raise typer.Exit(main())
+
+
+@app.command()
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Throw away the embedded databases."""
+    from server.running import reset as remove
+
+    with _clear_errors():
+        settings = load_settings()
+        if not yes:
+            typer.confirm(f"Remove the embedded databases in {settings.data_dir}?", abort=True)
+        raise typer.Exit(remove(settings))
+
+
+if __name__ == "__main__":
+    app()

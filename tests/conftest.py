@@ -1,0 +1,145 @@
+"""What every test may ask for: real PostgreSQL and Redis, a clock to move, and a guard against the outside world."""
+
+import ipaddress
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from typing import Any, LiteralString
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis as redis_client
+from psycopg import sql
+
+from tests.fakes_clock import FakeClock
+from wiring.embedded import FAST_SETTINGS, start_embedded
+
+pytest_plugins = ["tests.fakes.fixtures"]
+
+
+class OutsideConnection(AssertionError):
+    """A test tried to leave this machine."""
+
+
+def _is_local(host: object) -> bool:
+    if not isinstance(host, str) or host in {"", "localhost"}:
+        return True
+    try:
+        address = ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse any connection or name look-up beyond loopback and unix sockets."""
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def check(host: object) -> None:
+        if isinstance(host, bytes):
+            host = host.decode()
+        if not _is_local(host):
+            raise OutsideConnection(f"a test tried to reach {host!r}")
+
+    def check_address(address: Any) -> None:
+        if isinstance(address, tuple):
+            check(address[0])
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        check_address(address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        check_address(address)
+        return connect_ex(self, address)
+
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        check(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Give a clock that only the test moves."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a PostgreSQL of this session's own, or the one named by TEST_DATABASE_URL (a superuser on it)."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = tmp_path_factory.mktemp("postgres")
+    with start_embedded(folder, redis=False, postgres_settings=FAST_SETTINGS) as services:
+        assert services.database_url
+        yield services.database_url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a real Redis of this session's own, shared by its tests."""
+    with start_embedded(tmp_path_factory.mktemp("redis"), postgres=False) as services:
+        assert services.redis_url
+        yield services.redis_url
+
+
+@pytest.fixture
+def clean_redis_url(redis_url: str) -> str:
+    """Give the session's Redis, emptied."""
+    with redis_client.Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
+
+
+def _with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def _execute(url: str, statement: LiteralString, **names: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()}))
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> Iterator[str]:
+    """Give the name of a migrated database that tests copy. Nobody may stay connected to it."""
+    from store.migrate import migrate
+
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_url, "CREATE DATABASE {name}", name=name)
+    try:
+        migrate(_with_database(postgres_url, name))
+        yield name
+    finally:
+        _execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """Give a fresh, migrated database of this test's own; dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_url, "CREATE DATABASE {name} TEMPLATE {template}", name=name, template=template_database)
+    try:
+        yield _with_database(postgres_url, name)
+    finally:
+        _execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Iterator[str]:
+    """Give a database without any table, for tests of the migrations themselves."""
+    name = f"empty_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_url, "CREATE DATABASE {name}", name=name)
+    try:
+        yield _with_database(postgres_url, name)
+    finally:
+        _execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)

@@ -1,0 +1,1 @@
+"""Compose the process: settings, resources, logging, supervision."""
