@@ -50,7 +50,7 @@ check: $(STAMP) chromium ## format, lint, types, import rules and every test
 	@$(PYTEST)
 
 bench: $(STAMP) ## measure the speed bars against their baselines
-	@$(BIN)/python -m evals.bench
+	@$(BIN)/python -m bench
 
 studio: $(STAMP) ## open the graphs in LangGraph Studio
 	@exec $(BIN)/langgraph dev --no-reload

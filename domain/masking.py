@@ -18,7 +18,7 @@ _SEP = r"[\s.\-/–]{0,2}"
 # Left as they are: ids and hashes, whose digits mean nothing.
 _IDS = r"(?P<id>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?=[0-9]*[a-f])[0-9a-f]{32,128}\b)"
 _URL_PASSWORD = r"(?P<url>[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,200}:)(?P<url_password>[^\s/@]{1,500})(?=@)"  # noqa: S105
-_EMAIL = r"(?P<local>[\w.+%-]{1,80})@(?P<domain>[\w-]{1,80}(?:\.[\w-]{1,80})+)"
+_EMAIL = re.compile(r"(?<![\w.+%*-])(?P<local>[\w.+%-]+)@(?P<domain>[\w-]{1,80}(?:\.[\w-]{1,80})+)")
 _CNPJ = rf"(?P<cnpj>(?<!\d)\d{{2}}{_SEP}\d{{3}}{_SEP}\d{{3}}{_SEP}\d{{4}}{_SEP}\d{{2}}(?!\d))"
 # Since July 2026 the first twelve places of a CNPJ may be letters; the mask or the check digits tell it from a word.
 _CNPJ_LETTERS = r"(?P<cnpj_letters>(?<![0-9A-Za-z])[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/[0-9A-Z]{4}-?\d{2}(?!\w))"
@@ -36,7 +36,6 @@ _PERSONAL = re.compile(
         [
             _IDS,
             _URL_PASSWORD,
-            _EMAIL,
             _PHONE_55,
             _PHONE_PLUS,
             _PHONE_AREA,
@@ -90,10 +89,17 @@ def mask_text(text: str, *, names: Iterable[str] = ()) -> str:
     masked = unicodedata.normalize("NFC", text)
     for pattern, replacement in _SECRETS:
         masked = pattern.sub(replacement, masked)
+    masked = _EMAIL.sub(_mask_email, masked)
     masked = _BARE_CNPJ_LETTERS.sub(lambda match: _mask_if_cnpj(match[0]), masked)
     masked = _PERSONAL.sub(_mask_match, masked)
     pattern_of_names = _names_pattern(frozenset(names))
     return pattern_of_names.sub(HIDDEN_NAME, masked) if pattern_of_names else masked
+
+
+def _mask_email(match: re.Match[str]) -> str:
+    local = match["local"]
+    is_phone = local.isdigit() and len(local) > 7  # how WhatsApp bridges write a number
+    return f"{mask_phone(local) if is_phone else HIDDEN}@{match['domain']}"
 
 
 def _mask_match(match: re.Match[str]) -> str:
@@ -102,9 +108,6 @@ def _mask_match(match: re.Match[str]) -> str:
         return text
     if match["url"]:
         return match["url"] + HIDDEN
-    if match["domain"]:
-        local = match["local"]
-        return f"{mask_phone(local) if local.isdigit() and len(local) > 7 else HIDDEN}@{match['domain']}"
     if kind in {"cnpj", "cnpj_letters"}:
         return mask_document(text)
     if kind == "eleven":

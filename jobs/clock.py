@@ -56,7 +56,7 @@ async def run(deps: Deps, *, stop: asyncio.Event) -> None:
 
 async def _main() -> None:
     settings = load_settings()
-    configure_logging(settings)
+    configure_logging(settings, process="clock")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -20,7 +20,7 @@ _MAINTENANCE_SECONDS = 10
 def main(queue: str | None = None, *, burst: bool = False) -> None:
     """Work on one queue, or on all of them, until stopped. Rows are the work: a job lost with Redis is rung again."""
     settings = load_settings()
-    configure_logging(settings)
+    configure_logging(settings, process="worker")
     names = QUEUES if queue is None else (queue,)
     unknown = set(names) - set(QUEUES)
     if unknown:

@@ -36,7 +36,12 @@ def backing(
     proposal: Agreement | None = None, known_texts: tuple[str, ...] = (),
 ) -> Backing:  # fmt: skip
     return Backing(
-        evidence=(*evidence, *fresh), fresh=fresh, today=TODAY, promise=promise, proposal=proposal, known_texts=known_texts
+        evidence=(*evidence, *fresh),
+        fresh=fresh,
+        today=TODAY,
+        promise=promise,
+        proposal=proposal,
+        known_texts=known_texts,
     )
 
 
@@ -178,9 +183,9 @@ def test_dates_that_do_not_exist_are_no_evidence() -> None:
 
 
 def test_sentences_keep_amounts_and_dates_whole() -> None:
-    assert split_sentences("Total de R$ 1.234,56. Venceu em 10.10.2026! Ok?\nSim") == [
+    assert split_sentences("Total de R$ 1.234,56. Venceu em 10.10.2026! Ok?\nSim") == (
         "Total de R$ 1.234,56.", "Venceu em 10.10.2026!", "Ok?", "Sim",
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def test_written_dates_are_found_in_their_forms() -> None:

@@ -1,0 +1,1 @@
+"""Hold the agents: prompt in, model and tools, state update out."""

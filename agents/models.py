@@ -1,0 +1,281 @@
+"""The one place that makes and calls chat models: chains read at run time, fallback, circuit breaker, usage."""
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import structlog
+from langchain_core.exceptions import LangChainException
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_openai import ChatOpenAI
+from openai import BadRequestError, OpenAIError
+from pydantic import BaseModel
+
+from agents.offline import OfflineChatModel
+from domain.ports import Clock
+from domain.turns import ModelUsage
+from store.database import Database
+from store.model_settings import get_platform_models, list_model_settings
+from wiring.deps import Deps
+from wiring.settings import Settings
+
+logger = structlog.get_logger(__name__)
+
+OFFLINE = "offline"
+_FRESH_FOR = timedelta(seconds=30)
+_BREAKER_OPENS_AT = 5
+_BREAKER_STAYS_OPEN = timedelta(seconds=30)
+_REQUEST_TIMEOUT = httpx.Timeout(20, connect=5, pool=5)
+_CALL_SECONDS = 30.0  # with retries and whatever a server asks us to wait
+_LONGEST_ANSWER = 20_000
+
+Factory = Callable[[str, float | None], BaseChatModel]
+# What a provider's library, its server's nonsense or the network may raise. The next model of the chain answers.
+_FAILURES = (
+    OpenAIError, LangChainException, httpx.HTTPError, TimeoutError, OSError, ValueError, TypeError, KeyError,
+    IndexError, AttributeError, RuntimeError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chain:
+    """Model names in the order in which they are tried; the offline model is always the last."""
+
+    names: tuple[str, ...]
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a model said, which one, and what it took."""
+
+    message: AIMessage
+    model: str
+    usage: tuple[ModelUsage, ...]
+    failures: tuple[str, ...] = ()  # "openai:gpt-5-mini: OpenAITimeoutError", in the order tried
+    parsed: BaseModel | None = None
+
+
+class EveryModelFailed(Exception):
+    """Not even the offline model answered."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        super().__init__("every model of the chain failed")
+        self.failures = tuple(failures)
+
+
+class NonsenseAnswer(ValueError):
+    """The model answered with nothing that can be used."""
+
+
+@dataclass(slots=True)
+class _Breaker:
+    failures: int = 0
+    open_until: datetime | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        return self.open_until is not None and now < self.open_until
+
+    def record(self, *, has_worked: bool, now: datetime) -> None:
+        if has_worked:
+            self.failures, self.open_until = 0, None
+            return
+        self.failures += 1
+        if self.failures >= _BREAKER_OPENS_AT:
+            self.open_until = now + _BREAKER_STAYS_OPEN
+
+
+@dataclass(slots=True)
+class _LoopModels:
+    """What belongs to one event loop: an HTTP client used from another loop fails (each RQ job has its own loop)."""
+
+    http: httpx.AsyncClient | None = None
+    chat: dict[tuple[str, float | None], BaseChatModel] = field(default_factory=dict)
+    runnable: dict[tuple[object, ...], Runnable[Any, Any]] = field(default_factory=dict)
+
+
+class Models:
+    """Chat models by agent. Chains: the tenant's rows, else the platform's, else the environment (spec 1.12)."""
+
+    def __init__(
+        self, settings: Settings, database: Database, clock: Clock, *, factories: Mapping[str, Factory] | None = None
+    ) -> None:
+        self.settings = settings
+        self._database = database
+        self._clock = clock
+        self._factories = dict(factories or {})
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopModels] = weakref.WeakKeyDictionary()
+        self._chains: dict[UUID, tuple[datetime, dict[str, Chain]]] = {}
+        self._breakers: dict[str, _Breaker] = {}
+
+    async def aclose(self) -> None:
+        """Close this event loop's HTTP client."""
+        own = self._loops.pop(asyncio.get_running_loop(), None)
+        if own and own.http:
+            await own.http.aclose()
+
+    async def chain(self, tenant_id: UUID, agent: str) -> Chain:
+        """Give the chain of one agent; a change of settings is seen within 30 seconds."""
+        now = self._clock.now()
+        cached = self._chains.get(tenant_id)
+        if cached is None or now - cached[0] >= _FRESH_FOR:
+            cached = (now, await self._read_chains(tenant_id))
+            self._chains[tenant_id] = cached
+        chains = cached[1]
+        return chains.get(agent) or chains.get("*") or self._default()
+
+    async def _read_chains(self, tenant_id: UUID) -> dict[str, Chain]:
+        async with self._database.tenant(tenant_id) as connection:
+            rows = await list_model_settings(connection)
+            platform = await get_platform_models(connection)
+        chains = {agent: Chain(names=self._known(names)) for agent, names in platform.items()}
+        if any(row.agent == "*" for row in rows):
+            chains.clear()  # the tenant's own default stands before the platform's chains
+        chains |= {row.agent: Chain(names=self._known(row.chain), temperature=row.temperature) for row in rows}
+        return chains
+
+    def _default(self) -> Chain:
+        has_key = self.settings.openai_api_key is not None
+        return Chain(names=(f"openai:{self.settings.openai_model}", OFFLINE) if has_key else (OFFLINE,))
+
+    def _known(self, names: Sequence[str]) -> tuple[str, ...]:
+        kept = [name for name in dict.fromkeys(names) if name != OFFLINE and self._can_make(name)]
+        return (*kept, OFFLINE)
+
+    def _can_make(self, name: str) -> bool:
+        provider, _, model = name.partition(":")
+        if provider in self._factories:
+            return True
+        return provider == "openai" and bool(model) and self.settings.openai_api_key is not None
+
+    async def ask(
+        self,
+        messages: Sequence[BaseMessage],
+        *,
+        tenant_id: UUID,
+        agent: str,
+        feature: str,
+        tools: Sequence[BaseTool] = (),
+        schema: type[BaseModel] | None = None,
+    ) -> Answer:
+        """Let the first model of the agent's chain that works answer. With a schema, `parsed` holds the answer in it.
+
+        Raises EveryModelFailed only; what a provider said went wrong is never text for a customer.
+        """
+        chain = await self.chain(tenant_id, agent)
+        failures: list[str] = []
+        spent: list[ModelUsage] = []
+        for name in chain.names:
+            breaker = self._breakers.setdefault(name, _Breaker())
+            if name != OFFLINE and breaker.is_open(self._clock.now()):
+                failures.append(f"{name}: circuit open")
+                continue
+            try:
+                message, parsed = await self._call(name, chain.temperature, messages, tools=tools, schema=schema)
+                spent += _usage(message, name=name, agent=agent, feature=feature)
+                _refuse_nonsense(message, parsed, schema)
+            except _FAILURES as error:
+                failures.append(f"{name}: {type(error).__name__}")
+                logger.warning("model.failed", model=name, agent=agent, error=type(error).__name__)
+                if not isinstance(error, BadRequestError):  # a request it refuses says nothing about its health
+                    breaker.record(has_worked=False, now=self._clock.now())
+                continue
+            breaker.record(has_worked=True, now=self._clock.now())
+            return Answer(message=message, model=name, usage=tuple(spent), failures=tuple(failures), parsed=parsed)
+        raise EveryModelFailed(failures)
+
+    async def _call(
+        self,
+        name: str,
+        temperature: float | None,
+        messages: Sequence[BaseMessage],
+        *,
+        tools: Sequence[BaseTool],
+        schema: type[BaseModel] | None,
+    ) -> tuple[AIMessage, BaseModel | None]:
+        runnable = self._runnable(name, temperature, tools=tools, schema=schema)
+        async with asyncio.timeout(_CALL_SECONDS):
+            result = await runnable.ainvoke(list(messages))
+        if schema is None:
+            if not isinstance(result, AIMessage):
+                raise NonsenseAnswer("no message")
+            return result, None
+        return result["raw"], result["parsed"]
+
+    def _runnable(
+        self, name: str, temperature: float | None, *, tools: Sequence[BaseTool], schema: type[BaseModel] | None
+    ) -> Runnable[Any, Any]:
+        own = self._loops.setdefault(asyncio.get_running_loop(), _LoopModels())
+        key = (name, temperature, tuple(tool.name for tool in tools), schema)
+        if key not in own.runnable:
+            model = own.chat.get((name, temperature)) or self._make(name, temperature, own)
+            own.chat[name, temperature] = model
+            if schema is not None:
+                own.runnable[key] = model.with_structured_output(schema, include_raw=True)
+            else:
+                own.runnable[key] = model.bind_tools(tools) if tools else model
+        return own.runnable[key]
+
+    def _make(self, name: str, temperature: float | None, own: _LoopModels) -> BaseChatModel:
+        provider, _, model = name.partition(":")
+        if provider in self._factories:
+            return self._factories[provider](model, temperature)
+        if provider == OFFLINE:
+            return OfflineChatModel()
+        own.http = own.http or httpx.AsyncClient(timeout=_REQUEST_TIMEOUT)
+        return ChatOpenAI(
+            model=model,
+            api_key=self.settings.openai_api_key,
+            base_url=self.settings.openai_base_url,
+            timeout=_REQUEST_TIMEOUT,
+            max_retries=1,
+            temperature=temperature,
+            stream_usage=True,
+            http_async_client=own.http,
+        )
+
+
+@asynccontextmanager
+async def open_models(deps: Deps) -> AsyncIterator[Models]:
+    """Make the models of this process, closed at the end."""
+    models = Models(deps.settings, deps.database, deps.clock)
+    try:
+        yield models
+    finally:
+        await models.aclose()
+
+
+def _refuse_nonsense(message: AIMessage, parsed: BaseModel | None, schema: type[BaseModel] | None) -> None:
+    if schema is not None:
+        if not isinstance(parsed, schema):
+            raise NonsenseAnswer("not in the schema")
+        return
+    text = str(message.text)
+    if not text.strip() and not message.tool_calls and not message.invalid_tool_calls:
+        raise NonsenseAnswer("empty")
+    if len(text) > _LONGEST_ANSWER:
+        raise NonsenseAnswer("endless")
+
+
+def _usage(message: AIMessage, *, name: str, agent: str, feature: str) -> list[ModelUsage]:
+    provider, _, model = name.partition(":")
+    counted = message.usage_metadata
+    return [
+        ModelUsage(
+            agent=agent,
+            feature=feature,
+            provider=provider,
+            model=model or str(message.response_metadata.get("model_name") or provider),
+            input_tokens=counted["input_tokens"] if counted else 0,
+            output_tokens=counted["output_tokens"] if counted else 0,
+        )
+    ]

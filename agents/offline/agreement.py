@@ -1,0 +1,252 @@
+"""Negotiating a payment promise: which day, which amount, read back, stored after a yes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agents.offline.debt import Debt, amounts_in, cents_of, chosen_amount
+from agents.offline.identity_talk import document_argument
+from agents.offline.phrases import HUMAN_OFFER, day_of, holder_name, join, on_day
+from agents.offline.reading import Agreement, SaidDate, ToolResult, Turn
+from agents.offline.recall import dates_said, day_from
+from agents.offline.signals import Signal
+from domain.wording import fold
+
+_THE_REST: Final = re.compile(r"\be (?:[oa] )?(?:resto|restante|outra (?:parte|metade))\b")
+_ASKED_AMOUNT: Final = re.compile(r"\b(valor|quanto|total|mais antiga|tudo)\b")
+_CHANGES_DAY: Final = re.compile(r"\b(mud\w+|troc\w+|outr[ao])\b.{0,15}\b(data|dia)\b")
+_ASKED_DAY: Final = re.compile(r"\b(dia|data|quando)\b")
+# What the date grammar gives as the reason, by the words that tell it; any other is answered in the customer's words.
+_DAY_PROBLEMS: Final = (
+    (r"no_such|nao existe", "Essa data não existe no calendário. Qual dia fica bom para você?"),
+    (r"past|passou|passad", "Essa data já passou. Qual dia, de hoje em diante, fica bom para você?"),
+    (r"mismatch|nao bate", "Fiquei na dúvida: esse dia da semana não bate com essa data. Qual dia é o certo?"),
+    (r"ambiguous_range|mais de um dia", "Entre esses dias, qual fica melhor para você, exatamente?"),
+    (r"refused|recus", "Sem problema. Qual dia fica bom para você, então?"),
+    (r"income|dinheiro", "Entendi, quando o dinheiro entrar! Para eu anotar certinho, que dia isso costuma acontecer?"),
+    (r"open_ended|em aberto", "Entendi! Para eu anotar certinho, qual seria o dia exato?"),
+)
+_METHODS: Final = (("pix", "pix"), ("boleto", "boleto"), ("cartao", "cartão"), ("dinheiro", "dinheiro"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What the customer settled so far; None = still open."""
+
+    date: str | None
+    amount: str | None
+    unclear: SaidDate | None
+    several_days: bool = False
+
+
+def _sure(dates: Sequence[SaidDate]) -> list[str]:
+    return [said.date for said in dates if said.certainty == "certa" and said.date]
+
+
+def _meant_dates(turn: Turn) -> list[SaidDate]:
+    """Return the days that may be days of paying; one gone by is none, unless a payment made on it is what was told."""
+    today = day_from(turn.context.date)
+    is_past_payment = turn.says(Signal.PAID) or turn.context.says_paid
+    meant: list[SaidDate] = []
+    for said in turn.context.dates:
+        day = day_from(said.date)
+        if said.certainty != "certa" or today is None or day is None:
+            if not (is_past_payment and said.reason == "past_date"):
+                meant.append(said)
+        elif day > today or (day == today and not is_past_payment):
+            meant.append(said)
+        elif not is_past_payment:
+            meant.append(replace(said, certainty="invalida", reason="past_date"))
+    return meant
+
+
+def read_wish(turn: Turn, debt: Debt) -> Wish:
+    """Read day and amount from the new messages, completed by the proposal and by what was said just before."""
+    context = turn.context
+    dates = _meant_dates(turn)
+    sure = _sure(dates)
+    unclear = next((said for said in reversed(dates) if said.certainty != "certa"), None) if not sure else None
+    talks_money = bool(sure or unclear or context.proposal or context.amounts or asked_amount(turn))
+    talks_money = talks_money or turn.says(Signal.PAY_INTENT)
+    amount = chosen_amount(turn.said, context.amounts, debt) if talks_money else None
+    date = sure[-1] if sure else None
+    several = len(set(sure)) > 1 and not turn.says(Signal.CORRECTION)
+    several = several or (bool(context.amounts) and _THE_REST.search(turn.said) is not None)
+    if context.proposal is not None:
+        return Wish(date=date, amount=amount, unclear=unclear, several_days=several)
+    if amount is None and (date or unclear):
+        stored = context.promise.amount if context.promise is not None and date else None
+        amount = _earlier_amount(turn, debt) or stored or (debt.total if len(debt.invoices) == 1 else None)
+    elif amount is not None and date is None and unclear is None:
+        date = next(iter(reversed(_sure(_earlier_dates(turn)))), None)
+    return Wish(date=date, amount=amount, unclear=unclear, several_days=several)
+
+
+def asked_amount(turn: Turn) -> bool:
+    """Tell whether the last question was about the amount."""
+    return bool(turn.asked) and _ASKED_AMOUNT.search(turn.asked) is not None
+
+
+def _earlier_amount(turn: Turn, debt: Debt) -> str | None:
+    """Return an amount chosen a moment ago, when the day was what we asked for."""
+    if not (turn.asked and _ASKED_DAY.search(turn.asked)):
+        return None
+    for text in reversed(turn.earlier_texts[-2:]):
+        folded = fold(text)
+        amount = chosen_amount(folded, amounts_in(folded), debt)
+        if amount is not None:
+            return amount
+    return None
+
+
+def _earlier_dates(turn: Turn) -> Sequence[SaidDate]:
+    """Return the days said a moment ago, when the amount was what we asked for."""
+    if not asked_amount(turn):
+        return ()
+    for text in reversed(turn.earlier_texts[-2:]):
+        found = dates_said(text, turn.context.date)
+        if found:
+            return found
+    return ()
+
+
+def confirms_proposal(turn: Turn, wish: Wish) -> bool:
+    """Tell whether the new messages say yes to the proposal that was read back, and change nothing in it."""
+    proposal = turn.context.proposal
+    if proposal is None or wish.unclear is not None or not _agrees(turn):
+        return False
+    same_day = wish.date in (None, proposal.date)
+    return same_day and (wish.amount is None or cents_of(wish.amount) == cents_of(proposal.amount))
+
+
+def _agrees(turn: Turn) -> bool:
+    """Tell whether the customer says yes and nothing against it; in doubt the proposal is read back again."""
+    if turn.is_no or "?" in turn.new_text or turn.says(Signal.RESERVE) or turn.says(Signal.HARDSHIP):
+        return False
+    return turn.context.is_yes or turn.is_plain_yes
+
+
+def promise(turn: Turn, *, date: str, amount: str) -> str:
+    """Ask for the promise to be noted or stored and say what came of it."""
+    args: dict[str, object] = {
+        "cpf_cnpj": document_argument(turn),
+        "data_prevista_pagamento": date,
+        "valor_prometido": amount,
+    }
+    method = next((name for word, name in _METHODS if word in turn.said), None)
+    if method is not None:
+        args["metodo_pagamento"] = method
+    return promise_outcome(turn, turn.use("registrar_promessa_pagamento", **args))
+
+
+def promise_outcome(turn: Turn, result: ToolResult) -> str:
+    """Say what the promise tool answered: read back, stored, or refused and why."""
+    agreement = Agreement.of(result.data)
+    if result.is_ok and agreement is not None:
+        if result.text("situacao") != "registrada":
+            return f"Então fica assim: {agreement.amount} {on_day(agreement)}. Posso registrar?"
+        protocol = result.text("protocolo")
+        return join(
+            f"Combinado{_comma(turn)}! Registrei seu pagamento de {agreement.amount} para {day_of(agreement)}.",
+            "Este combinado substitui o anterior." if result.data.get("substitui_anterior") is True else None,
+            f"Protocolo: {protocol}." if protocol else None,
+            "Agradeço a conversa! 😊" if not _may_offer_code(turn) else "Quer que eu já te envie o código Pix?",
+        )
+    return _promise_problem(result)
+
+
+def _comma(turn: Turn) -> str:
+    name = holder_name(turn)
+    return f", {name}" if name else ""
+
+
+def _may_offer_code(turn: Turn) -> bool:
+    return "gerar_segunda_via" in turn.tools and "gerar_segunda_via" not in turn.results
+
+
+def _promise_problem(result: ToolResult) -> str:
+    limit, total = result.text("limite"), result.text("total")
+    match result.error:
+        case "identidade_nao_confirmada":
+            return "Antes de combinar, preciso confirmar com quem falo. Pode me informar o CPF ou CNPJ do titular?"
+        case "data_invalida":
+            return "Essa data não existe no calendário. Qual dia você prefere?"
+        case "data_passada":
+            return "Essa data já passou. Qual dia, de hoje em diante, fica bom para você?"
+        case "data_alem_do_limite":
+            until = f" até {limit}" if limit else ""
+            return f"Essa data fica além do prazo que posso combinar por aqui. Consegue algum dia{until}?"
+        case "valor_invalido":
+            return "Não consegui entender o valor. Quanto você consegue pagar?"
+        case "valor_acima_da_divida":
+            what = f", que é de {total}" if total else ""
+            return f"Esse valor passa do total em aberto{what}. Quer combinar o total?"
+        case "sem_divida":
+            return "Boa notícia: no momento você não precisa combinar nenhum pagamento. 😊"
+        case "sistema_indisponivel":
+            return join("O sistema ficou fora do ar e não consegui gravar o combinado. Desculpe!",
+                        "Pode me chamar de novo em alguns minutos, ou prefere falar "
+                            "com uma pessoa da equipe?")  # fmt: skip
+        case _:
+            return join("Não consigo gravar o combinado por aqui.", HUMAN_OFFER)
+
+
+def ask_day(turn: Turn, unclear: SaidDate | None) -> str:
+    """Ask which day exactly, saying why the one named does not settle it."""
+    if unclear is None:
+        return turn.pick("Em que dia você consegue pagar?", "Qual dia fica bom para você pagar?")
+    reason = fold(unclear.reason)
+    known = next((answer for words, answer in _DAY_PROBLEMS if re.search(words, reason)), None)
+    if known is not None:
+        return known
+    if unclear.certainty == "invalida":
+        return _DAY_PROBLEMS[0][1]
+    quote = unclear.excerpt.strip() if not re.search(r"\d", unclear.excerpt) else ""
+    why = f"“{quote}” pode cair em dias diferentes" if quote else "assim fico na dúvida entre mais de um dia"
+    return f"Entendi! Só que {why}, e quero anotar certinho: qual dia exatamente, por favor?"
+
+
+def ask_amount(debt: Debt) -> str:
+    """Ask which amount, with the two that are usual."""
+    return f"Você quer pagar o total, {debt.total}, ou começar pela fatura mais antiga, de {debt.oldest.amount}?"
+
+
+def negotiate(turn: Turn, debt: Debt) -> str | None:
+    """Move the negotiation one step on; None when the new messages do not touch it."""
+    if "registrar_promessa_pagamento" in turn.results:
+        return promise_outcome(turn, turn.results["registrar_promessa_pagamento"])
+    wish = read_wish(turn, debt)
+    proposal = turn.context.proposal
+    if proposal is not None and confirms_proposal(turn, wish):
+        return promise(turn, date=proposal.date, amount=proposal.amount)
+    if wish.several_days:
+        return "Consigo anotar um pagamento por vez. Qual dia e valor você quer deixar certo primeiro?"
+    if wish.unclear is not None:
+        return ask_day(turn, wish.unclear)
+    if _repeats_promise(turn, wish):
+        return None
+    date = wish.date or (proposal.date if proposal and wish.amount else None)
+    amount = wish.amount or (proposal.amount if proposal and wish.date else None)
+    if date and amount:
+        return promise(turn, date=date, amount=amount)
+    if date:
+        return ask_amount(debt)
+    if amount:
+        return join(
+            "Ótimo, esse valor já ajuda." if cents_of(amount) != cents_of(debt.total) else "Ótimo!", ask_day(turn, None)
+        )
+    if proposal is not None and _CHANGES_DAY.search(turn.said):
+        return "Sem problema! Para qual dia você quer mudar?"
+    if proposal is not None and turn.is_no:
+        return "Sem problema, ainda não gravei nada. O que você prefere mudar: o dia ou o valor?"
+    return None
+
+
+def _repeats_promise(turn: Turn, wish: Wish) -> bool:
+    """Tell whether the customer only repeats what is already stored."""
+    stored = turn.context.promise
+    if stored is None or turn.context.proposal is not None:
+        return False
+    same_amount = wish.amount is None or cents_of(wish.amount) == cents_of(stored.amount) or not turn.context.amounts
+    return wish.date == stored.date and same_amount

@@ -1,0 +1,108 @@
+"""Second copies in the collection talk: which invoice, Pix or boleto, and what the tool answered."""
+
+import re
+from typing import Final
+
+from agents.offline.courtesy import offered_human
+from agents.offline.debt import Debt
+from agents.offline.identity_talk import document_argument
+from agents.offline.phrases import HUMAN_OFFER, join
+from agents.offline.reading import ToolResult, Turn
+from agents.offline.signals import Signal, says
+from domain.wording import fold
+
+_OFFERED_PIX: Final = re.compile(r"\bpix\b")
+_OFFERED_BOLETO: Final = re.compile(r"\bboleto\b")
+
+
+def wants_code(turn: Turn) -> bool:
+    """Tell whether a code is asked for, or accepted after it was offered."""
+    if "gerar_segunda_via" in turn.results:
+        return True
+    if turn.context.dates and not turn.says(Signal.REQUEST):
+        return False  # "pago dia 10 no pix" names the way to pay, it asks for nothing
+    if _names_other_invoice(turn):
+        return True
+    if turn.says(Signal.CODE):
+        paid_by = turn.says(Signal.PAID) or turn.context.says_paid
+        return not paid_by and not (turn.is_no and not turn.says(Signal.CORRECTION))
+    offered = _OFFERED_PIX.search(turn.asked) or _OFFERED_BOLETO.search(turn.asked)
+    return (
+        bool(offered)
+        and not offered_human(turn)
+        and turn.context.proposal is None
+        and (turn.is_plain_yes or turn.said == "agora")
+    )
+
+
+def _names_other_invoice(turn: Turn) -> bool:
+    """Tell whether, right after a code was sent, the customer only points at an invoice ("a de novembro")."""
+    known = turn.past("consultar_faturas_cpf")
+    return (
+        "mensagem separada" in turn.last_reply
+        and len(turn.said) < 40
+        and known is not None
+        and Debt.of(known).named(turn.said) is not None
+    )
+
+
+def _form(turn: Turn) -> str:
+    if not turn.says(Signal.CODE) and _OFFERED_BOLETO.search(turn.asked) and not _OFFERED_PIX.search(turn.asked):
+        return "boleto"
+    said = next(
+        (text for text in (turn.said, *map(fold, reversed(turn.earlier_texts[-4:]))) if says(text, Signal.CODE)), ""
+    )
+    if re.search(r"\bpix\b", said) and not re.search(r"\b(nao|sem) .{0,15}pix\b", said):
+        return "pix"
+    asked_boleto = (
+        not turn.says(Signal.CODE) and _OFFERED_BOLETO.search(turn.asked) and not _OFFERED_PIX.search(turn.asked)
+    )
+    return "boleto" if says(said, Signal.BOLETO) or asked_boleto else "pix"
+
+
+def payment_code(turn: Turn, debt: Debt) -> str:
+    """Have the code of the named invoice (else the oldest) sent as its own message."""
+    invoice = debt.named(turn.said) or debt.oldest
+    result = turn.use(
+        "gerar_segunda_via", cpf_cnpj=document_argument(turn), numero_fatura=invoice.number, forma=_form(turn)
+    )
+    return _code_outcome(turn, result)
+
+
+def _code_outcome(turn: Turn, result: ToolResult) -> str:
+    wanted = _form(turn)
+    if result.is_ok:
+        what = "código Pix" if (result.text("forma") or wanted) == "pix" else "boleto"
+        return (
+            f"Aqui está o {what} da fatura {result.text('numero')}, de {result.text('valor')}; "
+            f"ele vai na mensagem separada."
+        )
+    match result.error:
+        case "identidade_nao_confirmada":
+            return "Para eu enviar, preciso confirmar com quem falo. Pode me informar o CPF ou CNPJ do titular?"
+        case "fatura_nao_encontrada":
+            names = ", ".join(str(name) for name in _list(result.data.get("faturas")))
+            return f"Não encontrei essa fatura. As que estão em aberto são: {names}. Qual delas?" if names else join(
+                "Não localizei essa fatura.", HUMAN_OFFER)  # fmt: skip
+        case "forma_invalida" | "forma_indisponivel":
+            other = "boleto" if wanted == "pix" else "Pix"
+            return f"Essa forma de pagamento não está disponível agora. Prefere que eu gere por {other}?"
+        case "sistema_indisponivel":
+            return (
+                "O sistema está fora do ar e não consegui gerar o código agora. Pode me "
+                "pedir de novo em alguns minutos?"
+            )
+        case _:
+            return join("Não consigo gerar o código por aqui.", HUMAN_OFFER)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def after_code(turn: Turn) -> str | None:
+    """Ask how the payment goes on, once a code was sent."""
+    result = turn.results.get("gerar_segunda_via")
+    if result is None or not result.is_ok or turn.context.promise is not None:
+        return None
+    return "Consegue pagar ainda hoje, ou prefere combinar um dia?"

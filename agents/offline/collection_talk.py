@@ -1,0 +1,299 @@
+"""The collection talk with the confirmed holder: tell what is open, listen, help, agree, close."""
+
+from typing import Final
+
+from agents.offline.agreement import ask_amount, ask_day, asked_amount, negotiate, read_wish
+from agents.offline.code_talk import after_code, payment_code, wants_code
+from agents.offline.courtesy import (
+    asked_to_leave,
+    cannot_call,
+    closes,
+    farewell,
+    from_knowledge,
+    greets_only,
+    hello,
+    is_wrong_person,
+    named_hello,
+    offered_human,
+    unknown_answer,
+    wrong_person,
+)
+from agents.offline.debt import Debt, OpenInvoice
+from agents.offline.identity_talk import document_argument, identity_reply, look_up, lookup_problem, must_look_up
+from agents.offline.phrases import HUMAN_OFFER, day_of, holder_name, introduction, join, lines
+from agents.offline.reading import Turn
+from agents.offline.signals import Signal
+from domain.documents import find_documents
+
+_CLOSING_SENTENCE: Final = "Posso ajudar em mais alguma coisa?"
+
+
+def collection_reply(turn: Turn) -> str:
+    """Answer as the collection assistant; raises CallNeeded when a tool must run first."""
+    leaving = asked_to_leave(turn)
+    if leaving is not None:
+        return leaving
+    if turn.context.identity != "confirmada":
+        if turn.context.identity == "bloqueada" or is_wrong_person(turn) or not must_look_up(turn):
+            return identity_reply(turn)
+        result = look_up(turn)
+        if not result.is_ok:
+            return join(hello(turn), lookup_problem(turn, result))
+        return join(hello(turn), _first_news(turn, Debt.of(result)))
+    if is_wrong_person(turn):
+        return wrong_person(turn)
+    return join(hello(turn), _confirmed_reply(turn))
+
+
+# --- right after the holder is confirmed
+
+
+def _first_news(turn: Turn, debt: Debt) -> str:
+    """Tell what is open, and answer at once what was asked before the holder was confirmed."""
+    if _claimed_payment(turn):
+        return payment_notice(turn, debt)
+    if not debt.invoices:
+        return join(no_debt(debt), _CLOSING_SENTENCE)
+    statement = lines((_empathy(turn) or "", debt_statement(debt, thanks=True)))
+    if debt.promise is not None:
+        return lines((statement, _promise_reminder(debt)))
+    if turn.says(Signal.HARDSHIP) and not turn.context.dates:
+        return lines((statement, hardship(turn)))
+    agreed = negotiate(turn, debt)
+    if wants_code(turn) or (turn.said_before(Signal.CODE, bursts=4) and not turn.past("gerar_segunda_via")):
+        return lines((statement, join(payment_code(turn, debt), agreed or after_code(turn))))
+    return lines(
+        (statement, agreed or turn.pick("Em que dia você consegue pagar?", "Como fica melhor para você resolver?"))
+    )
+
+
+def _claimed_payment(turn: Turn) -> bool:
+    if turn.context.says_paid or turn.says(Signal.PAID) or "atualizar_status_cobranca" in turn.results:
+        return True
+    return turn.past("atualizar_status_cobranca") is None and turn.said_before(Signal.PAID)
+
+
+def no_debt(debt: Debt) -> str:
+    """Tell the good news."""
+    who = f", {debt.first_name}" if debt.first_name else ""
+    return f"Boa notícia{who}: não encontrei nenhuma fatura em aberto no seu cadastro. 😊"
+
+
+def _lateness(invoice: OpenInvoice) -> str:
+    if invoice.days_late <= 0:
+        return f"vence em {invoice.due}"
+    return f"venceu em {invoice.due} ({invoice.days_late} dia{'s' if invoice.days_late != 1 else ''} de atraso)"
+
+
+def debt_statement(debt: Debt, *, thanks: bool = False) -> str:
+    """State count, each amount, due date, days late and total, as the tool told them."""
+    count = len(debt.invoices)
+    if count == 1:
+        invoice = debt.invoices[0]
+        found = f"1 fatura em aberto: {invoice.amount}, {_lateness(invoice)}. Total: {debt.total}."
+        return _found(debt, found, thanks=thanks)
+    rows = [f"• {invoice.number}: {invoice.amount}, {_lateness(invoice)}" for invoice in debt.invoices]
+    return lines((_found(debt, f"{count} faturas em aberto:", thanks=thanks), *rows, f"Total: {debt.total}."))
+
+
+def _found(debt: Debt, what: str, *, thanks: bool) -> str:
+    if thanks:
+        return f"Agradeço a confirmação{_comma(debt)}! Encontrei {what}"
+    return f"{debt.first_name}, encontrei {what}" if debt.first_name else f"Encontrei {what}"
+
+
+def _promise_reminder(debt: Debt) -> str:
+    stored = debt.promise
+    if stored is None:
+        return ""
+    return f"Já existe um pagamento combinado: {stored.amount} para {day_of(stored)}. Continua bom para você?"
+
+
+# --- with the holder confirmed
+
+
+def _confirmed_reply(turn: Turn) -> str:
+    known = turn.past("consultar_faturas_cpf")
+    if "consultar_faturas_cpf" in turn.results and (known is None or not known.is_ok):
+        result = look_up(turn)
+        return _first_news(turn, Debt.of(result)) if result.is_ok else lookup_problem(turn, result)
+    fresh = turn.says(Signal.DEBT_QUESTION) and turn.context.proposal is None
+    if known is None or not known.is_ok or fresh or "consultar_faturas_cpf" in turn.results:
+        known = look_up(turn)
+        if not known.is_ok:
+            return lookup_problem(turn, known)
+    debt = Debt.of(known)
+    if not debt.invoices:
+        return _without_debt(turn, debt)
+    if _typed_another_document(turn):
+        return join("Nesta conversa eu sigo só com o cadastro já confirmado.", _next_step(turn))
+    reply = _helped(turn, debt)
+    return lines((debt_statement(debt), reply)) if fresh else reply
+
+
+def _typed_another_document(turn: Turn) -> bool:
+    known = {document for text in turn.earlier_texts for document in find_documents(text)}
+    typed = set(find_documents(turn.new_text))
+    return bool(known) and bool(typed) and not typed & known
+
+
+def _without_debt(turn: Turn, debt: Debt) -> str:
+    if closes(turn) or turn.says(Signal.NOT_NOW):
+        return farewell(turn)
+    if _is_open_question(turn):
+        return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
+    return join(no_debt(debt), _CLOSING_SENTENCE)
+
+
+def _helped(turn: Turn, debt: Debt) -> str:
+    """Answer every intent of the new messages, with one question at the end."""
+    wish = read_wish(turn, debt)
+    settles = wish.date is not None or wish.unclear is not None
+    feeling = _empathy(turn)
+    if turn.context.wants_call or turn.says(Signal.CALL):
+        return join(feeling, cannot_call(turn))
+    if turn.says(Signal.PART_ONLY) and not settles:
+        return "Sem problema, dá para começar por uma parte. Quanto fica bom para você?"
+    if turn.says(Signal.HARDSHIP) and not settles:
+        return hardship(turn)
+    parts: list[str | None] = [feeling]
+    if turn.context.says_paid or turn.says(Signal.PAID):
+        parts.append(payment_notice(turn, debt, more=settles))
+    if turn.says(Signal.DISPUTE):
+        return join(*parts, "Entendo sua dúvida, e ela merece ser analisada por quem pode corrigir.", HUMAN_OFFER)
+    if turn.says(Signal.DISCOUNT) and not settles:
+        return join(*parts, _no_discount(debt))
+    if wants_code(turn):
+        parts.append(payment_code(turn, debt))
+        return join(*parts, negotiate(turn, debt) if settles or turn.context.proposal else after_code(turn))
+    agreed = negotiate(turn, debt)
+    if agreed is not None:
+        return join(*parts, agreed)
+    if len([part for part in parts if part]) > (feeling is not None):
+        return join(*parts)
+    return join(*parts, _other_talk(turn, debt, angry=feeling is not None and turn.says(Signal.ANGER)))
+
+
+def _empathy(turn: Turn) -> str | None:
+    if turn.says(Signal.ANGER):
+        return "Entendo sua irritação e peço desculpas pelo incômodo."
+    if turn.says(Signal.HARDSHIP):
+        return "Sinto muito por esse momento, e agradeço por me contar."
+    return None
+
+
+def hardship(turn: Turn) -> str:
+    """Stop pressing: a person may look for a way, when the customer wants."""
+    return join(
+        turn.pick("Sinto muito por esse momento.", "Poxa, sinto muito que você esteja passando por isso."),
+        "Não precisa resolver nada agora.",
+        "Se quiser, alguém pode ver as possibilidades com calma. Quer que eu te passe para uma pessoa da equipe?",
+    )
+
+
+def payment_notice(turn: Turn, debt: Debt, *, more: bool = False) -> str:
+    """Note that the customer says they paid, and say what the system shows."""
+    result = turn.use("atualizar_status_cobranca", cpf_cnpj=document_argument(turn), novo_status="paid")
+    if result.is_ok and result.text("situacao") == "pago":
+        return f"Pronto, não consta mais nada em aberto por aqui. Agradeço muito o pagamento{_comma(debt)}! 😊"
+    if result.is_ok:
+        until, total = result.text("aguardar_ate"), result.text("total_em_aberto")
+        return join(
+            "Agradeço por avisar! Deixei anotado que você já pagou.",
+            f"O sistema ainda mostra {total} em aberto, porque a compensação pode demorar um pouco." if total else None,
+            f"Vamos aguardar até {until}." if until else None,
+            None if more else "Se tiver o comprovante, guarde com você.",
+        )
+    match result.error:
+        case "identidade_nao_confirmada":
+            return "Para eu conferir o pagamento, pode me informar o CPF ou CNPJ do titular?"
+        case "sem_cobranca_ativa":
+            return (
+                "Agradeço por avisar! Não existe nenhum acompanhamento para atualizar, "
+                "então não precisa fazer mais nada."
+            )
+        case "sistema_indisponivel":
+            return (
+                "Agradeço por avisar! O sistema está fora do ar e não consegui anotar "
+                "seu pagamento agora; pode me chamar de novo em alguns minutos?"
+            )
+        case _:
+            return join("Agradeço por avisar! Não consigo anotar o pagamento por aqui.", HUMAN_OFFER)
+
+
+def _comma(debt: Debt) -> str:
+    return f", {debt.first_name}" if debt.first_name else ""
+
+
+# --- the rest of the talk
+
+
+def _no_discount(debt: Debt) -> str:
+    start = "Entendo! Por aqui não tenho autorização para dar desconto nem parcelar."
+    if len(debt.invoices) > 1:
+        return join(
+            start,
+            "Posso combinar um dia para o total ou só para a fatura mais antiga, ou "
+            "te passo para uma pessoa da equipe. O que prefere?",
+        )
+    return join(start, "Posso combinar um dia para o pagamento, ou te passo para uma pessoa da equipe. O que prefere?")
+
+
+def _is_open_question(turn: Turn) -> bool:
+    return "?" in turn.new_text or any(
+        turn.says(signal) for signal in (Signal.PROBLEM, Signal.HOURS, Signal.CONSEQUENCE, Signal.PRODUCT)
+    )
+
+
+def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
+    """Answer what is neither payment, code nor agreement."""
+    context = turn.context
+    if not turn.said:
+        return join(named_hello(turn), "Passando para saber se ficou alguma dúvida.", _next_step(turn))
+    if turn.says(Signal.DEBT_QUESTION):
+        return ask_day(turn, None) if context.promise is None else _promise_reminder(debt) or _CLOSING_SENTENCE
+    if turn.says(Signal.CONFUSED):
+        return lines((debt_statement(debt), _next_step(turn)))
+    if angry:
+        return HUMAN_OFFER
+    if turn.says(Signal.WHO) or turn.says(Signal.DISTRUST):
+        return join(introduction(turn), "Nunca peço senha nem dados de cartão.", _next_step(turn))
+    if turn.says(Signal.CONSEQUENCE):
+        return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
+    if closes(turn) and not (context.proposal and turn.is_yes):
+        return farewell(turn)
+    if greets_only(turn):
+        return join(named_hello(turn), _next_step(turn))
+    if (
+        turn.says(Signal.NOT_NOW)
+        or offered_human(turn)
+        or (turn.said_before(Signal.HARDSHIP, bursts=2) and not turn.is_yes)
+    ):
+        name = holder_name(turn)
+        return f"Tudo bem{', ' + name if name else ''}, sem pressa. Quando quiser retomar, é só me chamar por aqui."
+    if turn.says(Signal.PAY_INTENT):
+        return "Que ótimo! Prefere que eu te mande o Pix agora ou quer combinar um dia?"
+    if _is_open_question(turn):
+        return join(from_knowledge(turn, turn.new_text) or unknown_answer(turn))
+    if context.promise is not None:
+        return join(f"Está tudo combinado: {context.promise.amount} para {day_of(context.promise)}.", _CLOSING_SENTENCE)
+    if turn.is_no:
+        return join(
+            "Sem problema.",
+            "Qual dia ficaria bom para você?",
+            "Se preferir, posso te passar para uma pessoa da equipe.",
+        )
+    if turn.is_yes and asked_amount(turn):
+        return ask_amount(debt)
+    return join("Certo!" if turn.is_yes else "Não sei se entendi bem.", _next_step(turn))
+
+
+def _next_step(turn: Turn) -> str:
+    """Return the one question that moves the talk on."""
+    context = turn.context
+    if context.proposal is not None:
+        proposed = f"{context.proposal.amount} para {day_of(context.proposal)}"
+        return f"Ficou pendente o combinado de {proposed}. Posso registrar?"
+    if context.promise is not None:
+        return _CLOSING_SENTENCE
+    return ask_day(turn, None)

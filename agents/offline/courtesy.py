@@ -1,0 +1,180 @@
+"""What every agent does alike: hand over, take off the list, say who it is, say goodbye, look knowledge up."""
+
+import re
+from typing import Final
+
+from agents.offline.phrases import HUMAN_OFFER, contact_first_name, greeting, holder_name, introduction, join
+from agents.offline.reading import Json, ToolResult, Turn, as_rows, as_text
+from agents.offline.signals import Signal
+from domain.stems import overlap, stems
+from domain.wording import only_greets
+
+_OFFERED_HUMAN: Final = re.compile(r"\b(passe para (uma pessoa|ela)|transfir\w+)\b")
+_ASKED_WHO: Final = re.compile(r"\bfalo com \w+\?$")
+_BARE_NO: Final = re.compile(r"\W*(nao|negativo|nao e|aqui nao)(,? (nao|obrigado|senhor|senhora|moca))?\W*")
+_SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
+_MAX_PASSAGE: Final = 320
+_LEAST_OVERLAP: Final = 0.34
+_LEAST_SHARED: Final = 2
+
+
+def offered_human(turn: Turn) -> bool:
+    """Tell whether the last question was whether to hand over to a person."""
+    return bool(turn.asked) and _OFFERED_HUMAN.search(turn.asked) is not None
+
+
+def wants_human(turn: Turn) -> bool:
+    """Tell whether the customer asks for a person or accepts the one offered."""
+    if turn.context.wants_human or turn.says(Signal.HUMAN):
+        return True
+    if "pessoa da equipe" in turn.asked and turn.says(Signal.ALTERNATIVE):
+        return True
+    if turn.context.proposal is not None and re.search(r"\b(confirm|registr)", turn.said):
+        return False  # the yes is for the agreement that was read back before the offer
+    return offered_human(turn) and turn.is_plain_yes
+
+
+def hand_over(turn: Turn, reason: str) -> str:
+    """Hand over to a person; claim it only when the tool did it."""
+    result = turn.use("transferir_para_humano", motivo=reason)
+    if result.is_ok:
+        name = holder_name(turn)
+        return (
+            f"Certo{', ' + name if name else ''}! Transferi nossa conversa para uma pessoa "
+            f"da equipe, que continua por aqui."
+        )
+    return "Não consegui fazer a transferência agora, e peço desculpas por isso. Pode tentar de novo em alguns minutos?"
+
+
+def opt_out(turn: Turn) -> str:
+    """Take the customer off the list; claim it only when the tool did it."""
+    if turn.use("registrar_opt_out", canal="todos").is_ok:
+        return "Pronto, descadastrei seu contato e você não recebe mais nossas mensagens. Desculpe o incômodo."
+    return (
+        "Entendi que você não quer mais mensagens. O sistema falhou agora ao gravar o "
+        "pedido; pode me mandar PARE de novo em alguns minutos?"
+    )
+
+
+def cannot_call(turn: Turn) -> str:
+    """Say honestly that this assistant does not phone."""
+    return join(
+        turn.pick(
+            "Por aqui eu não consigo ligar, só converso por mensagem.",
+            "Eu não faço ligações, converso só por mensagem.",
+        ),
+        HUMAN_OFFER,
+    )
+
+
+def asked_to_leave(turn: Turn) -> str | None:
+    """Answer what comes before anything else: a person wanted, an opt-out, a call, a wrong person."""
+    if turn.says(Signal.OPT_OUT):
+        return opt_out(turn)
+    if wants_human(turn):
+        return hand_over(turn, f"Cliente pediu atendimento humano: {turn.new_text[:120]}".strip())
+    return None
+
+
+def is_wrong_person(turn: Turn) -> bool:
+    """Tell whether whoever writes is not the person looked for."""
+    if turn.context.is_wrong_person or turn.says(Signal.WRONG_PERSON):
+        return True
+    return _ASKED_WHO.search(turn.asked) is not None and _BARE_NO.fullmatch(turn.said) is not None
+
+
+def wrong_person(turn: Turn) -> str:
+    """Apologise and stop: not a word on why we wrote."""
+    return join(
+        introduction(turn) if turn.context.is_first_reply else None,
+        turn.pick(
+            "Peço desculpas pelo engano e agradeço por avisar. Tenha um ótimo dia!",
+            "Desculpe o incômodo. Agradeço o aviso, e um ótimo dia para você!",
+        ),
+    )
+
+
+def farewell(turn: Turn) -> str:
+    """Close warmly."""
+    name = holder_name(turn) or ""
+    who = f", {name}" if name else ""
+    return turn.pick(
+        f"Por nada{who}! Se precisar, é só me chamar por aqui. 😊",
+        f"Eu que agradeço{who}! Qualquer coisa, estou por aqui. 😊",
+    )
+
+
+def closes(turn: Turn) -> bool:
+    """Tell whether the customer only thanks or says goodbye."""
+    if turn.says(Signal.BYE):
+        return True
+    return turn.says(Signal.THANKS) and len(turn.said) < 40 and "?" not in turn.new_text
+
+
+def hello(turn: Turn) -> str:
+    """Open the first reply: who speaks, and for whom; nothing in later replies."""
+    return greeting(turn) if turn.context.is_first_reply else ""
+
+
+def greets_only(turn: Turn) -> bool:
+    """Tell whether the new messages are a greeting and nothing else."""
+    return bool(turn.said) and only_greets(turn.said)
+
+
+def best_passage(question: str, result: ToolResult) -> Json | None:
+    """Return the passage that speaks of the question, None when none does.
+
+    A nearest-neighbour search always finds something; only shared words make it an answer.
+    """
+    best: tuple[float, Json] | None = None
+    for row in as_rows(result.data.get("trechos")):
+        passage = f"{as_text(row.get('titulo'))} {as_text(row.get('texto'))}"
+        share = overlap(question, passage)
+        if is_about(question, passage) and (best is None or share > best[0]):
+            best = share, row
+    return best[1] if best is not None else None
+
+
+def is_about(question: str, passage: str) -> bool:
+    """Tell whether a passage shares enough of the question's words to answer it."""
+    asked = set(stems(question))
+    shared = len(asked & set(stems(passage)))
+    return bool(asked) and shared >= min(_LEAST_SHARED, len(asked)) and shared / len(asked) >= _LEAST_OVERLAP
+
+
+def quoted(question: str, passage: Json) -> str:
+    """Return the sentences of a passage nearest to the question, in their order, with the source's title."""
+    text = as_text(passage.get("texto"))
+    if len(text) > _MAX_PASSAGE:
+        sentences = [sentence for sentence in _SENTENCE.split(text) if sentence]
+        ranked = sorted(range(len(sentences)), key=lambda at: (-overlap(question, sentences[at]), at))
+        kept: list[int] = []
+        for at in ranked:
+            if sum(len(sentences[index]) + 1 for index in kept) + len(sentences[at]) <= _MAX_PASSAGE:
+                kept.append(at)
+        text = " ".join(sentences[at] for at in sorted(kept)) or f"{text[:_MAX_PASSAGE].rsplit(' ', 1)[0]}…"
+    title = as_text(passage.get("titulo")) or as_text(passage.get("fonte"))
+    return f"{text} (Fonte: {title})" if title else text
+
+
+def from_knowledge(turn: Turn, question: str) -> str | None:
+    """Answer from the knowledge base; None when it holds no answer."""
+    result = turn.use("buscar_conhecimento", pergunta=question)
+    if not result.is_ok:
+        return None
+    passage = best_passage(question, result)
+    return quoted(question, passage) if passage is not None else None
+
+
+def unknown_answer(turn: Turn) -> str:
+    """Say that the answer is not known and offer a person."""
+    return join(
+        turn.pick("Essa informação eu não tenho aqui.", "Sobre isso eu não tenho informação segura por aqui."),
+        HUMAN_OFFER,
+    )
+
+
+def named_hello(turn: Turn) -> str:
+    """Greet in the middle of a talk."""
+    name = holder_name(turn) or contact_first_name(turn)
+    return f"Oi, {name}!" if name else "Oi!"

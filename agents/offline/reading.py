@@ -1,0 +1,328 @@
+"""What the offline model reads: the turn's context, the words of the customer, the results of its tools."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+from zlib import crc32
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+
+from agents.offline.signals import Signal, says
+from domain.wording import fold
+
+Json: TypeAlias = Mapping[str, object]
+CONTEXT_MARK: Final = "Contexto do turno"
+# An answer needs the recent past only; a fixed window keeps the thousandth turn as cheap as the tenth.
+_WINDOW: Final = 80
+_LONGEST_PLAIN_YES: Final = 60
+_MORE_THAN_YES: Final = (
+    Signal.RESERVE,
+    Signal.CODE,
+    Signal.PAY_INTENT,
+    Signal.PAID,
+    Signal.DEBT_QUESTION,
+    Signal.HARDSHIP,
+    Signal.ANGER,
+    Signal.DIGITS,
+)
+_DECODER: Final = json.JSONDecoder()
+
+
+def as_text(value: object) -> str:
+    """Return a JSON value as text; anything that is no text or number is empty."""
+    if isinstance(value, bool) or value is None:
+        return ""
+    return str(value).replace("\u00a0", " ").strip() if isinstance(value, str | int | float) else ""
+
+
+def as_rows(value: object) -> tuple[Json, ...]:
+    """Return the objects of a JSON list, leaving out whatever is none."""
+    return tuple(row for row in value if isinstance(row, Mapping)) if isinstance(value, list) else ()
+
+
+def as_texts(value: object) -> tuple[str, ...]:
+    """Return the non-empty texts of a JSON list."""
+    return tuple(text for item in value if (text := as_text(item))) if isinstance(value, list) else ()
+
+
+def first_json(text: str) -> Json | None:
+    """Return the first JSON object standing in text (fenced or bare), or None."""
+    start = text.find("{")
+    while start >= 0:
+        try:
+            value, _ = _DECODER.raw_decode(text, start)
+        except ValueError:
+            start = text.find("{", start + 1)
+            continue
+        return value if isinstance(value, dict) else None
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """An amount and a day, proposed or stored."""
+
+    amount: str
+    date: str
+    weekday: str
+
+    @classmethod
+    def of(cls, value: object) -> "Agreement | None":
+        """Read an agreement from the context or a tool result."""
+        if not isinstance(value, Mapping) or not as_text(value.get("data")):
+            return None
+        return cls(
+            amount=as_text(value.get("valor")),
+            date=as_text(value.get("data")),
+            weekday=as_text(value.get("dia_semana")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaidDate:
+    """A day as the date grammar read it in the new messages."""
+
+    excerpt: str
+    date: str
+    weekday: str
+    certainty: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnContext:
+    """The `Contexto do turno` block of docs/tools.md."""
+
+    agent: str = ""
+    assistant: str = "assistente"
+    company: str = "nossa equipe"
+    date: str = ""
+    hours: str = ""
+    contact_name: str = ""
+    is_first_reply: bool = False
+    source: str = "cliente"
+    identity: str = "pendente"
+    first_name: str = ""
+    has_document: bool = False
+    has_wrong_document: bool = False
+    proposal: Agreement | None = None
+    promise: Agreement | None = None
+    dates: tuple[SaidDate, ...] = ()
+    amounts: tuple[str, ...] = ()
+    wants_human: bool = False
+    wants_call: bool = False
+    says_paid: bool = False
+    is_wrong_person: bool = False
+    is_yes: bool = False
+    is_no: bool = False
+    fields: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, block: Json) -> "TurnContext":
+        """Read the block; a missing key has the value of a conversation in which nothing is known."""
+        contact = block.get("contato")
+        name = contact.get("nome") if isinstance(contact, Mapping) else block.get("contato.nome")
+        return cls(
+            agent=as_text(block.get("agente")),
+            assistant=as_text(block.get("assistente")) or "assistente",
+            company=as_text(block.get("empresa")) or "nossa equipe",
+            date=as_text(block.get("data")),
+            hours=as_text(block.get("horario_atendimento")),
+            contact_name=as_text(name),
+            is_first_reply=block.get("primeira_resposta") is True,
+            source=as_text(block.get("origem")) or "cliente",
+            identity=as_text(block.get("identidade")) or "pendente",
+            first_name=as_text(block.get("primeiro_nome")),
+            has_document=block.get("documento_informado") is True,
+            has_wrong_document=block.get("documento_com_erro") is True,
+            proposal=Agreement.of(block.get("proposta")),
+            promise=Agreement.of(block.get("promessa")),
+            dates=tuple(
+                SaidDate(
+                    excerpt=as_text(row.get("trecho")),
+                    date=as_text(row.get("data")),
+                    weekday=as_text(row.get("dia_semana")),
+                    certainty=as_text(row.get("situacao")),
+                    reason=as_text(row.get("motivo")),
+                )
+                for row in as_rows(block.get("datas"))
+            ),
+            amounts=as_texts(block.get("valores")),
+            wants_human=block.get("pediu_humano") is True,
+            wants_call=block.get("pediu_ligacao") is True,
+            says_paid=block.get("diz_que_pagou") is True,
+            is_wrong_person=block.get("diz_que_nao_e_a_pessoa") is True,
+            is_yes=block.get("afirmativo") is True,
+            is_no=block.get("negativo") is True,
+            fields=as_texts(block.get("campos")),
+            columns=as_texts(block.get("colunas")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolResult:
+    """What a tool answered; anything but a JSON object counts as the system being away."""
+
+    name: str
+    data: Json
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether the tool did what was asked."""
+        return self.data.get("ok") is True
+
+    @property
+    def error(self) -> str:
+        """Return the error code, empty when the tool worked."""
+        return "" if self.is_ok else as_text(self.data.get("erro")) or "sistema_indisponivel"
+
+    def text(self, key: str) -> str:
+        """Return one field as text."""
+        return as_text(self.data.get(key))
+
+
+class CallNeeded(Exception):
+    """Raised while an answer is being composed: a tool must run before the rest can be said."""
+
+    def __init__(self, name: str, args: Mapping[str, object]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.arguments = dict(args)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """Everything the model may know when it answers, taken from its messages and tools alone."""
+
+    context: TurnContext
+    new_texts: tuple[str, ...]
+    earlier_texts: tuple[str, ...]
+    last_reply: str
+    results: Mapping[str, ToolResult]
+    past_results: tuple[ToolResult, ...]
+    tools: frozenset[str]
+    seed: int
+    said: str = field(default="")
+    asked: str = field(default="")
+
+    def says(self, signal: Signal) -> bool:
+        """Tell whether the new messages carry the signal."""
+        return says(self.said, signal)
+
+    def said_before(self, signal: Signal, *, bursts: int = 6) -> bool:
+        """Tell whether one of the last earlier messages carries the signal."""
+        return any(says(fold(text), signal) for text in self.earlier_texts[-bursts:])
+
+    @property
+    def new_text(self) -> str:
+        """Return the new messages as one text."""
+        return "\n".join(self.new_texts)
+
+    @property
+    def is_yes(self) -> bool:
+        """Tell whether the customer agrees."""
+        return (self.context.is_yes or self.says(Signal.YES)) and not self.is_no
+
+    @property
+    def is_plain_yes(self) -> bool:
+        """Tell whether the customer agrees and says nothing that could mean another thing."""
+        if not self.is_yes or "?" in self.new_text or len(self.said) > _LONGEST_PLAIN_YES:
+            return False
+        return not any(self.says(signal) for signal in _MORE_THAN_YES)
+
+    @property
+    def is_no(self) -> bool:
+        """Tell whether the customer refuses."""
+        return self.context.is_no or self.says(Signal.NO)
+
+    def use(self, tool: str, **args: object) -> ToolResult:
+        """Return this turn's result of the tool, asking for the call when there is none yet.
+
+        A tool runs once in a turn, so an answer can never loop.
+        """
+        if tool in self.results:
+            return self.results[tool]
+        if tool not in self.tools:
+            return ToolResult(name=tool, data={"ok": False, "erro": "ferramenta_ausente"})
+        raise CallNeeded(tool, args)
+
+    def past(self, tool: str) -> ToolResult | None:
+        """Return the last result of the tool in earlier turns."""
+        return next((result for result in reversed(self.past_results) if result.name == tool), None)
+
+    def pick(self, *options: str) -> str:
+        """Return one of the wordings, the same one for the same conversation."""
+        return options[self.seed % len(options)]
+
+
+def _context_of(messages: Sequence[BaseMessage]) -> TurnContext:
+    for message in reversed(messages):
+        if isinstance(message, SystemMessage):
+            text = str(message.text)
+            mark = text.rfind(CONTEXT_MARK)
+            block = first_json(text[mark:]) if mark >= 0 else None
+            if block is not None:
+                return TurnContext.of(block)
+    return TurnContext()
+
+
+def _results_of(messages: Sequence[BaseMessage], names: Mapping[str, str]) -> Iterator[ToolResult]:
+    for message in messages:
+        if isinstance(message, ToolMessage):
+            data = first_json(str(message.text)) or {"ok": False, "erro": "sistema_indisponivel"}
+            yield ToolResult(name=message.name or names.get(message.tool_call_id, ""), data=data)
+
+
+def _call_names(messages: Sequence[BaseMessage]) -> dict[str, str]:
+    return {
+        str(call["id"]): call["name"]
+        for message in messages
+        if isinstance(message, AIMessage)
+        for call in message.tool_calls
+    }
+
+
+def last_question(reply: str) -> str:
+    """Return the last question of a reply, folded; empty when it asked nothing."""
+    folded = fold(reply)
+    end = folded.rfind("?")
+    if end < 0:
+        return ""
+    start = max(folded.rfind(mark, 0, end) for mark in (".", "!", "\n", "?"))
+    return folded[start + 1 : end + 1].strip()
+
+
+def read_turn(messages: Sequence[BaseMessage], tools: frozenset[str]) -> Turn:
+    """Split a conversation into context, new messages, the reply before them and the tool results."""
+    context = _context_of(messages)
+    talk = [message for message in messages[-_WINDOW:] if not isinstance(message, SystemMessage)]
+    last_human = max((at for at, message in enumerate(talk) if isinstance(message, HumanMessage)), default=-1)
+    first_new = last_human
+    while first_new > 0 and isinstance(talk[first_new - 1], HumanMessage):
+        first_new -= 1
+    before = talk[: max(first_new, 0)]
+    # Nobody wrote: the turn is a follow-up, and what stands there is all past.
+    now = talk[last_human + 1 :] if last_human >= 0 else [message for message in talk if not message.text]
+    new_texts = tuple(str(message.text) for message in talk[first_new : last_human + 1]) if last_human >= 0 else ()
+    replies: list[str] = []
+    for message in reversed(before if last_human >= 0 else talk):
+        if isinstance(message, HumanMessage):
+            break
+        if isinstance(message, AIMessage) and message.text:
+            replies.append(str(message.text))
+    names = _call_names(talk)
+    last_reply = "\n".join(reversed(replies))
+    return Turn(
+        context=context,
+        new_texts=new_texts,
+        earlier_texts=tuple(str(message.text) for message in before if isinstance(message, HumanMessage))[-12:],
+        last_reply=last_reply,
+        results={result.name: result for result in _results_of(now, names)},
+        past_results=tuple(_results_of(before, names)),
+        tools=tools,
+        seed=crc32("\n".join((*new_texts, last_reply)).encode()),
+        said=fold("\n".join(new_texts)),
+        asked=last_question(last_reply),
+    )

@@ -1,0 +1,304 @@
+"""The sales talk: find a plan, quote it, note what the customer gives, move the card, hand over to close."""
+
+import re
+from typing import Final
+
+from rapidfuzz import fuzz, process
+
+from agents.offline.courtesy import (
+    asked_to_leave,
+    cannot_call,
+    closes,
+    farewell,
+    from_knowledge,
+    greets_only,
+    hello,
+    is_wrong_person,
+    offered_human,
+    unknown_answer,
+    wrong_person,
+)
+from agents.offline.debt import cents_of
+from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join, lines
+from agents.offline.reading import Json, ToolResult, Turn, as_rows, as_text
+from agents.offline.signals import Signal
+from domain.wording import fold
+
+_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_STREET: Final = re.compile(
+    r"\b((?:rua|r\.|av\.?|avenida|travessa|alameda|estrada|rodovia|praça|praca|quadra)\s+[^\n,;]{2,60}(?:,?\s*(?:n[º°o.]?\s*)?\d+[^\n;]{0,60})?)",
+    re.IGNORECASE,
+)
+_SPEED: Final = re.compile(r"\b(\d{2,4}) ?(?:m(?:ega|b)?\b)")
+_BARE_SPEED: Final = re.compile(r"^\W*(?:[oa] )?(?:de )?(\d{2,4})\W*$")
+_GIVEN: Final = (
+    ("email", _EMAIL, ("email", "e-mail", "e_mail")),
+    ("endereco", _STREET, ("endereco", "endereço", "rua", "logradouro", "ponto_instalacao")),
+)
+# A customer may name the column as they like; these words are how such columns are usually called, best first.
+_STAGES: Final = {
+    "interest": ("qualificado", "em atendimento", "contato feito", "interessado", "em conversa", "qualificacao"),
+    "quote": ("proposta enviada", "proposta", "orcamento", "cotacao", "negociacao"),
+    "closing": (
+        "fechamento",
+        "em fechamento",
+        "contratacao",
+        "aguardando instalacao",
+        "ganho",
+        "fechado",
+        "negociacao",
+    ),
+}
+_ORDER: Final = ("interest", "quote", "closing")
+_OFFERED_PLANS: Final = re.compile(r"\b(procura um plano|mostrar (nossos planos|o plano))\b")
+_MAX_PRODUCTS: Final = 3
+
+
+def sales_reply(turn: Turn) -> str:
+    """Answer as the sales assistant; raises CallNeeded when a tool must run first."""
+    leaving = asked_to_leave(turn)
+    if leaving is not None:
+        return leaving
+    if is_wrong_person(turn):
+        return wrong_person(turn)
+    return join(hello(turn), _answer(turn))
+
+
+def _answer(turn: Turn) -> str:
+    if turn.context.wants_call or turn.says(Signal.CALL):
+        return cannot_call(turn)
+    saved = _save_given(turn)
+    if not turn.said or (greets_only(turn) and saved is None):
+        name = contact_first_name(turn)
+        start = "" if turn.context.is_first_reply else f"Oi{', ' + name if name else ''}!"
+        return join(start, "Você procura um plano novo ou quer mudar o que já tem?")
+    if turn.says(Signal.ANGER):
+        return join("Entendo sua irritação e peço desculpas pelo incômodo.", HUMAN_OFFER)
+    if _buys(turn):
+        return join(saved, _closing(turn))
+    if _asks_products(turn):
+        return join(saved, _quote(turn))
+    if saved is not None:
+        return join(saved, _finish_question(turn))
+    return _other_talk(turn)
+
+
+# --- what the customer gives
+
+
+def _save_given(turn: Turn) -> str | None:
+    """Store an e-mail or address when the tenant has such a field; say what the tool stored."""
+    if "salvar_dado_contato" in turn.results:
+        return _saved(turn.results["salvar_dado_contato"])
+    for _name, pattern, names in _GIVEN:
+        hit = pattern.search(turn.new_text)
+        field = next((own for own in turn.context.fields if fold(own) in {fold(name) for name in names}), None)
+        if hit is not None and field is not None and "salvar_dado_contato" in turn.tools:
+            value = (hit[1] if hit.re.groups else hit[0]).strip(" .,;")
+            return _saved(turn.use("salvar_dado_contato", campo=field, valor=value))
+    return None
+
+
+def _saved(result: ToolResult) -> str | None:
+    if result.is_ok:
+        name = fold(result.text("campo"))
+        return f"Anotei seu {'e-mail' if 'mail' in name else 'endereço'}, agradeço!"
+    if result.error == "valor_invalido":
+        return "Esse dado parece incompleto. Pode conferir e me mandar de novo?"
+    if result.error == "sistema_indisponivel":
+        return "Não consegui gravar esse dado agora."
+    return None
+
+
+# --- products
+
+
+def _asks_products(turn: Turn) -> bool:
+    if "buscar_produtos" in turn.results:
+        return True
+    if turn.says(Signal.PROBLEM):
+        return False
+    if any(turn.says(signal) for signal in (Signal.PRODUCT, Signal.CHEAPER, Signal.FASTER)):
+        return True
+    return bool(_asked_speed(turn)) or (
+        bool(turn.asked) and _OFFERED_PLANS.search(turn.asked) is not None and turn.is_plain_yes
+    )
+
+
+def _asked_speed(turn: Turn) -> re.Match[str] | None:
+    """Return the speed asked for; right after a quote a bare number ("o de 600") is one."""
+    was_quoted = turn.past("buscar_produtos") is not None
+    return _SPEED.search(turn.said) or (_BARE_SPEED.search(turn.said) if was_quoted else None)
+
+
+def _query(turn: Turn) -> str:
+    """Return what to search for: the customer's own words, or plain "plano" when they only compare."""
+    speed = _asked_speed(turn)
+    if speed is not None:
+        return f"plano {speed[1]} mega"
+    if (
+        turn.is_plain_yes
+        or turn.says(Signal.CHEAPER)
+        or (turn.says(Signal.FASTER) and not re.search(r"\b(tv|combo|mesh|roteador|camera)", turn.said))
+    ):
+        return "plano de internet"
+    return re.sub(r"\s+", " ", turn.new_text).strip()[:200]
+
+
+def _price(product: Json) -> int:
+    return cents_of(as_text(product.get("preco"))) or 0
+
+
+def _speed_of(product: Json) -> int:
+    hit = _SPEED.search(fold(f"{as_text(product.get('nome'))} {as_text(product.get('descricao'))}"))
+    return int(hit[1]) if hit else 0
+
+
+def _line(product: Json) -> str:
+    period = as_text(product.get("periodo"))
+    return f"{as_text(product.get('nome'))}: {as_text(product.get('preco'))}{' ' + period if period else ''}"
+
+
+def _sentence(product: Json) -> str:
+    period = as_text(product.get("periodo"))
+    price = f"{as_text(product.get('preco'))}{' ' + period if period else ''}"
+    return f"{as_text(product.get('nome'))} sai por {price}"
+
+
+def _quote(turn: Turn) -> str:
+    """Search and quote; the card moves on once a price is told."""
+    result = turn.use("buscar_produtos", consulta=_query(turn))
+    if not result.is_ok:
+        return join("Não consegui consultar os planos agora.", HUMAN_OFFER)
+    products = as_rows(result.data.get("produtos"))
+    if not products:
+        return join("Não temos um plano assim no nosso catálogo.", HUMAN_OFFER)
+    move_card(turn, "quote", "Preço informado ao cliente")
+    speed = _asked_speed(turn)
+    if turn.says(Signal.CHEAPER) or "mais em conta" in turn.asked:
+        cheapest = min(products, key=_price)
+        return join(f"O mais em conta: {_sentence(cheapest)}.", _about(cheapest), "Faz sentido para você?")
+    if turn.says(Signal.FASTER) and speed is None:
+        ordered = sorted(products, key=lambda item: (-_speed_of(item), -_price(item)))[:_MAX_PRODUCTS]
+        return lines(
+            (
+                "Boa! Estas são as nossas opções mais rápidas:",
+                *_bullets(ordered),
+                "Qual delas chamou sua atenção?",
+            )
+        )
+    if speed is not None and _speed_of(products[0]) not in (0, int(speed[1])):
+        shown = list(products[:_MAX_PRODUCTS])
+        return lines(
+            (f"Não temos um plano de {speed[1]} mega, mas temos estes:", *_bullets(shown), "Algum deles te atende?")
+        )
+    if speed is not None or len(products) == 1:
+        return join(
+            f"{_sentence(products[0])}.", _about(products[0]), turn.pick("Quer contratar?", "Quer seguir com ele?")
+        )
+    return lines(("Temos estas opções:", *_bullets(list(products[:_MAX_PRODUCTS])), "Qual delas te interessa?"))
+
+
+def _bullets(products: list[Json]) -> list[str]:
+    return [f"• {_line(product)}" for product in products]
+
+
+def _about(product: Json) -> str | None:
+    text = as_text(product.get("descricao"))
+    if not text:
+        return None
+    short = text if len(text) <= 160 else f"{text[:160].rsplit(' ', 1)[0]}…"
+    return short if short.endswith((".", "!", "?", "…")) else f"{short}."
+
+
+# --- the board
+
+
+def _column(turn: Turn, stage: str) -> str | None:
+    """Return the tenant's column nearest to the stage, None when it has none like it."""
+    folded = {fold(column): column for column in turn.context.columns}
+    for name in _STAGES[stage]:
+        if name in folded:
+            return folded[name]
+        hit = process.extractOne(name, list(folded), scorer=fuzz.token_set_ratio, score_cutoff=80)
+        if hit is not None:
+            return folded[str(hit[0])]
+    return None
+
+
+def move_card(turn: Turn, stage: str, reason: str) -> None:
+    """Move the lead's card forward, never back; whether it moved is no news for the customer."""
+    if "mover_kanban" in turn.results or "mover_kanban" not in turn.tools:
+        return
+    column = _column(turn, stage)
+    past = turn.past("mover_kanban")
+    if column is None or (past is not None and past.is_ok and _reached(turn, past.text("coluna"), column)):
+        return
+    turn.use("mover_kanban", coluna=column, motivo=reason)
+
+
+def _reached(turn: Turn, current: str, wanted: str) -> bool:
+    columns = list(turn.context.columns)
+    return current in columns and columns.index(current) >= columns.index(wanted)
+
+
+# --- closing
+
+
+def _buys(turn: Turn) -> bool:
+    quoted_before = turn.past("buscar_produtos") is not None
+    if (
+        turn.says(Signal.BUY)
+        and quoted_before
+        and not turn.is_no
+        and "?" not in turn.new_text.replace("como contrat", "")
+    ):
+        return True
+    return (
+        quoted_before
+        and turn.is_plain_yes
+        and bool(re.search(r"\b(contratar|seguir com ele|faz sentido|te atende)\b", turn.asked))
+    )
+
+
+def _closing(turn: Turn) -> str:
+    move_card(turn, "closing", "Cliente quer contratar")
+    return join("Que ótima escolha!", _finish_question(turn))
+
+
+def _finish_question(turn: Turn) -> str:
+    """Ask for what the tenant wants to know next, then offer the person who closes the contract."""
+    if (
+        "salvar_dado_contato" in turn.tools
+        and "salvar_dado_contato" not in turn.results
+        and turn.past("salvar_dado_contato") is None
+    ):
+        for field in turn.context.fields:
+            if "mail" in fold(field):
+                return "Para adiantar o cadastro, qual é o seu e-mail?"
+            if fold(field).startswith("endereco"):
+                return "Para adiantar, qual é o endereço da instalação?"
+    return "Quem conclui a contratação é a nossa equipe. Quer que eu te passe para uma pessoa da equipe?"
+
+
+# --- the rest
+
+
+def _other_talk(turn: Turn) -> str:
+    if turn.says(Signal.CONFUSED):
+        return "Sem problema, eu explico: te ajudo a escolher ou mudar de plano. Qual velocidade você procura?"
+    if turn.says(Signal.WHO):
+        return join(None if turn.context.is_first_reply else introduction(turn), "Posso te mostrar nossos planos?")
+    if turn.says(Signal.NOT_NOW) or (turn.is_no and not offered_human(turn)):
+        return "Sem problema! Quando quiser conversar sobre os planos, é só me chamar por aqui."
+    if closes(turn):
+        return farewell(turn)
+    if offered_human(turn) and turn.is_no:
+        return "Tudo bem! Posso ajudar com mais alguma dúvida sobre os planos?"
+    if turn.says(Signal.HARDSHIP):
+        return "Sinto muito por esse momento. Se ajudar, posso te mostrar o plano mais em conta?"
+    if any(turn.says(signal) for signal in (Signal.BILLING, Signal.CODE, Signal.DEBT_QUESTION, Signal.PAID)):
+        return join("Sobre faturas e pagamentos, quem cuida é outra área.", HUMAN_OFFER)
+    if turn.is_plain_yes:
+        return "Certo! Qual velocidade ou plano você tem em mente?"
+    return from_knowledge(turn, turn.new_text) or unknown_answer(turn)

@@ -1,0 +1,256 @@
+"""The signals the offline model listens for: a table of words on folded Portuguese."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum, auto
+from typing import Final
+
+
+class Signal(StrEnum):
+    """One thing a message may tell."""
+
+    HUMAN = auto()
+    OPT_OUT = auto()
+    CALL = auto()
+    PAID = auto()
+    WRONG_PERSON = auto()
+    HARDSHIP = auto()
+    PART_ONLY = auto()
+    ANGER = auto()
+    DISPUTE = auto()
+    DISCOUNT = auto()
+    CODE = auto()
+    BOLETO = auto()
+    REQUEST = auto()
+    PAY_INTENT = auto()
+    DEBT_QUESTION = auto()
+    BILLING = auto()
+    CONSEQUENCE = auto()
+    DISTRUST = auto()
+    ABOUT = auto()
+    WHO = auto()
+    THANKS = auto()
+    BYE = auto()
+    YES = auto()
+    NO = auto()
+    RESERVE = auto()
+    CORRECTION = auto()
+    ALTERNATIVE = auto()
+    DIGITS = auto()
+    PRODUCT = auto()
+    CHEAPER = auto()
+    FASTER = auto()
+    BUY = auto()
+    NOT_NOW = auto()
+    PROBLEM = auto()
+    HOURS = auto()
+    CONFUSED = auto()
+
+
+_NO_PLAN: Final = r"(?!.{0,25}\b(?:plano|mega|fibra|internet|instala)\w*)"
+_MY_BILLS: Final = r"(?:minhas?|meus?) (?:faturas?|contas?|boletos?|debitos?|dividas?|valor\w*|pendenci\w+)"
+
+# Each tuple is one alternation between word boundaries. A leading ^ stands for the beginning of the message.
+_WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
+    Signal.HUMAN: (
+        r"atendente", r"(?:ser )?humano", r"pessoa (?:de verdade|real)", r"alguem de verdade", r"supervisora?",
+        r"gerente",
+        r"(?:falar?|conversar?|passar?|transfer\w+|chamar?)\b.{0,25}\b(?:pessoa|alguem|equipe)",
+    ),
+    Signal.OPT_OUT: (
+        r"^\W*(?:pare|parar|sair|stop|descadastrar|cancelar mensagens)\W*$",
+        r"(?:nao|parem?|parar|pare|para de)\b.{0,18}\b(?:mand\w+|envi\w+|receber)\b.{0,20}"
+        r"\b(?:mensage\w*|msgs?|isso|nada|whats\w*|sms)",
+        r"(?:me )?descadastr\w+", r"tir[ae]\w* (?:o )?(?:meu|esse) numero", r"me tir[ae] d(?:a|essa) lista",
+    ),
+    Signal.CALL: (
+        r"me lig\w+", r"ligar? para mim", r"podem? (?:me )?ligar", r"quero (?:uma )?ligacao", r"por telefone",
+        r"me telefon\w+",
+    ),
+    Signal.PAID: (
+        r"ja (?:eu )?(?:quitei|acertei|foi pag\w+|esta pag[oa]|pago isso|transferi o)", r"(?<!nao )(?<!nao te )paguei",
+        r"acabei de pagar", r"pagamento (?:ja )?(?:foi )?(?:feito|efetuado)", r"segue o comprovante",
+        r"fiz (?:o|um) pix",
+        r"(?:esta|estava) (?:tudo )?pag[oa]", r"ja fiz o (?:pix|pagamento)",
+    ),
+    Signal.WRONG_PERSON: (
+        r"nao sou (?:ess[ae]|[ao]|el[ae]|eu)", r"nao sou (?:d\w+ )?titular", r"nao conheco (?:ess\w+|nenhum\w*|[ao])",
+        r"(?:numero|pessoa) errad[oa]", r"(?:foi|e|por|so) engano", r"^\W*engano", r"esse numero (?:nao|agora) e",
+        r"aqui nao e (?:d?[ao] )?\w+", r"nao e el[ae]", r"mudou de numero",
+        r"(?:sou|aqui e) (?:[ao] )?(?:espos[ao]|marido|mulher|filh[oa]|irma|irmao|mae|pai|vizinh[oa]) d(?:el)?[aeo]",
+    ),
+    Signal.HARDSHIP: (
+        r"nao (?:tenho|estou com|tem|vou ter)\b.{0,25}\b(?:como pagar|dinheiro|grana|condic\w+|um real)",
+        r"nao (?:consigo|posso|da|vou conseguir)\b.{0,15}\bpagar",
+        r"sem (?:grana|dinheiro|condic\w+|emprego|trabalho|salario)",
+        r"desempregad\w+", r"desemprego", r"perdi (?:o|meu) emprego", r"fui (?:demitid|mandad)\w+", r"doente",
+        r"doenca",
+        r"internad\w+", r"hospital", r"cirurgia", r"cancer", r"faleceu", r"falecimento", r"(?:de|em) luto", r"morreu",
+        r"passando (?:necessidade|fome|dificuldade\w*)", r"situacao (?:esta )?(?:dificil|complicada|apertada|feia)",
+        r"(?:estou|esta) (?:muito )?(?:apertad\w+|dificil|quebrad\w+|lis[oa]|dur[oa]|complicado|foda)",
+        r"nao sobra nada",
+    ),
+    Signal.PART_ONLY: (
+        r"nao (?:consigo|posso|da|tenho como|tem como|vou conseguir|tenho)\b.{0,25}"
+        r"\b(?:tudo|total|todas|todos|as (?:duas|tres)|inteir[ao]|de uma vez|esse valor)",
+        r"so (?:consigo|posso|tenho|da para) (?:pagar )?(?:uma parte|um pouco|parte)",
+    ),
+    Signal.ANGER: (
+        r"absurdo", r"palhacad\w+", r"vergonha", r"ridicul\w+", r"porcaria", r"merda", r"porra", r"caralho", r"inferno",
+        r"pqp",
+        r"lixo", r"incompetent\w+", r"desrespeito", r"safad\w+", r"ladr\w+", r"roubo", r"roubando", r"procon",
+        r"reclame aqui",
+        r"processar", r"processo voces", r"advogado", r"saco cheio", r"(?:que|de) saco", r"bando de", r"raiva",
+        r"odeio",
+        r"cansad[oa] (?:disso|de voces|dessa)", r"ench\w+ o saco", r"me deixa em paz", r"idiota", r"burr[oa]s?",
+        r"puta", r"fdp",
+        r"vai se f\w+", r"vsf", r"tnc", r"pessim[oa]",
+    ),
+    Signal.DISPUTE: (
+        r"nao (?:devo|reconheco|contratei|concordo)", r"nao e minha essa", r"valor(?:es)? (?:esta |estao )?errad\w+",
+        r"cobranca (?:esta |e )?(?:indevida|errada)", r"cobrando errado", r"(?:ja|eu) cancelei", r"cancelei [oa]",
+        r"nao uso mais",
+    ),
+    Signal.DISCOUNT: (
+        r"desconto", r"abat\w+", r"tirar? (?:os |o |a )?(?:juros|multa)", r"sem (?:os )?juros", r"parcel\w+",
+        r"dividi\w+",
+        r"em \d+ ?x", r"em (?:duas|tres|quatro|cinco|seis) vezes", r"acordo", r"(?:re)?negociar",
+        r"(?:a?baixar) o valor",
+    ),
+    Signal.CODE: (
+        r"pix", r"boleto", r"segunda via", r"2a? ?via", r"linha digitavel", r"codigo de barras?", r"qr ?code", r"chave",
+        r"copia e cola", r"codigo para pagar", r"link (?:de|para) pag\w+",
+    ),
+    Signal.BOLETO: (r"boleto", r"linha digitavel", r"codigo de barras?", r"segunda via", r"2a? ?via"),
+    Signal.REQUEST: (
+        r"mand\w+", r"envi\w+", r"ger[ae]\w*", r"pass[ae]\w*", r"quero", r"queria", r"preciso", r"qual",
+        r"me (?:da|ve|arruma)",
+        r"tem como", r"cade", r"podem?", r"poderia",
+    ),
+    Signal.PAY_INTENT: (
+        r"(?:quero|vou|posso|consigo|queria|gostaria de|pretendo|preciso|da para)\b.{0,20}"
+        r"\b(?:pagar|acertar|quitar|resolver|regularizar|depositar)",
+        r"pago", r"acerto", r"quito",
+    ),
+    Signal.DEBT_QUESTION: (
+        r"quanto (?:e que )?(?:eu )?(?:devo|estou devendo)", rf"quanto (?:esta|ficou|deu|e|da)\b{_NO_PLAN}",
+        rf"qual (?:e )?(?:o )?(?:valor|total|vencimento)\b{_NO_PLAN}", r"qua(?:l|is) (?:sao )?(?:as? )?faturas?",
+        r"quantas faturas", r"o que (?:eu )?devo", r"que (?:divida|debito|fatura)s? (?:e|sao|tenho)", r"valor total",
+        rf"(?:ver|consultar|saber|olhar|conferir) (?:d?[ao]s? )?{_MY_BILLS}", r"quando vence", r"que conta e essa",
+        r"estou devendo", rf"^\W*{_MY_BILLS}",
+    ),
+    Signal.BILLING: (
+        r"faturas?", r"boletos?", r"conta atrasada", r"contas? (?:em )?atras\w+", r"debitos?", r"dividas?", r"devendo",
+        r"vencid\w+", r"atrasad\w+", r"cobranca", r"segunda via", r"2a? ?via", r"pagamento", r"pagar", r"paguei",
+        r"negociar",
+        r"mensalidades?",
+    ),
+    Signal.CONSEQUENCE: (
+        r"cort(?:ar|a|am|ad[ao]|e|ou|aram)", r"bloque\w+", r"suspen\w+", r"serasa", r"spc", r"nome sujo", r"sujar",
+        r"negativ(?:ar|ado|acao)", r"religa\w*", r"desblo\w+", r"juros", r"multa",
+    ),
+    Signal.DISTRUST: (
+        r"golpe", r"fraude", r"golpista", r"nao vou (?:passar|dar|informar|mandar|falar)", r"nao (?:passo|informo|dou)",
+        r"(?:por|para) que (?:precisa|quer|pede|voce quer|voce precisa|tenho que|serve|o cpf|meu cpf)", r"e seguro",
+        r"nao confio", r"como sei que", r"desconfi\w+", r"e verdade isso", r"virus",
+        r"nao quero (?:passar|dar|informar)",
+        r"tenho medo",
+    ),
+    Signal.ABOUT: (
+        r"do que se trata", r"qual (?:e )?o assunto", r"sobre o que", r"que assunto", r"o que (?:voces? )?quer(?:em)?",
+        r"(?:o|para) que seria", r"qual o motivo",
+    ),
+    Signal.WHO: (
+        r"quem (?:e|esta falando|fala|seria|e voce)", r"de onde (?:voces? )?(?:e|sao|falam?)", r"(?:qual|que) empresa",
+        r"(?:e|sou|voce e) (?:um |uma )?(?:robo|bot|maquina|pessoa|gente|humana?|ia)", r"robo",
+    ),
+    Signal.THANKS: (
+        r"obrigado", r"valeu", r"agradec\w+", r"muito bom", r"perfeito", r"show", r"maravilha", r"otimo", r"excelente",
+        r"top",
+    ),
+    Signal.BYE: (
+        r"tchau", r"ate (?:mais|logo|amanha|breve)$", r"falou$", r"^fui\W*$", r"abracos?", r"era so isso",
+        r"^so isso(?: mesmo)?",
+        r"nada mais",
+    ),
+    Signal.YES: (
+        r"^\W*(?:sim|s|isso|claro|pode|ok|okay|okey|certo|certeza|com certeza|beleza|fechado|combinado|confirm[oa]"
+        r"|confirmado|quero|aceito|uhum|aham|sou|positivo|bora|por favor|manda|exato|correto"
+        r"|(?:esta|tudo) (?:bom|certo|bem)|fechou|perfeito|e el[ea]|fala|registra|prefiro|eu sim|joia)",
+        r"^\W*👍",
+    ),
+    # "não entendi" and "não paguei ainda" begin with a no and refuse nothing.
+    Signal.NO: (
+        r"^\W*(?:nao|nop|negativo|nunca|de jeito nenhum|jamais|nem|nada disso|deixa|agora nao)(?:\W*$|[,.!;])",
+        r"^\W*nao (?:obrigado|quero|precis[ao]|agora|posso|consigo|serve|pode|por favor|senhora?|vou|nao)",
+    ),
+    Signal.CONFUSED: (
+        r"nao entendi", r"como assim", r"entendi nada", r"(?:me )?explica", r"que isso", r"^[?!. ]+$",
+        r"nao compreendi", r"hein",
+    ),
+    Signal.RESERVE: (
+        r"mas", r"outr[oa]s?", r"menos", r"mud\w+", r"troc\w+", r"so que", r"depois", r"antes", r"sera", r"talvez",
+        r"nao", r"nem",
+        r"cancel\w+", r"espera", r"pera", r"calma", r"desconto", r"parcel\w+", r"caro", r"corrig\w+", r"alias",
+        r"na verdade",
+        r"ou", r"se",
+    ),
+    Signal.CORRECTION: (
+        r"na verdade", r"alias", r"ou melhor", r"quer dizer", r"melhor", r"corrig\w+", r"desculpa", r"digo", r"errei",
+        r"mudei",
+        r"mud[ae]r?", r"trocar?", r"pensando bem", r"em vez", r"ao inves", r"espera", r"pera", r"^\W*nao",
+    ),
+    Signal.ALTERNATIVE: (
+        r"(?:prefiro|melhor|quero)\b.{0,12}\bpessoa", r"^\W*(?:com |uma |a )*pessoa\W*$", r"segunda opcao",
+    ),
+    Signal.DIGITS: (r"\d{5,}", r"\d{3}[. -]\d{3}"),
+    Signal.PRODUCT: (
+        r"planos?", r"mega", r"giga", r"internet", r"velocidade", r"combo", r"tv", r"fibra", r"roteador", r"mesh",
+        r"wifi",
+        r"pacotes?", r"precos?", r"quanto custa\w*", r"ofertas?", r"promoc\w+", r"produto\w*", r"contratar", r"assinar",
+        r"upgrade", r"migrar", r"telefonia", r"chip", r"cameras?", r"streaming",
+    ),
+    Signal.CHEAPER: (
+        r"mais em conta", r"barat\w+", r"caro", r"carinho", r"diminuir", r"reduzir", r"menor preco", r"economi\w+",
+        r"baixar (?:o |meu )?plano", r"mais simples",
+    ),
+    Signal.FASTER: (
+        r"aumentar", r"mais (?:rapid\w+|velocidade|mega|forte)", r"melhor plano", r"upgrade",
+        r"melhorar (?:a |minha )*(?:internet|velocidade)", r"(?:mudar|trocar|subir) (?:de |o |meu )*plano",
+    ),
+    Signal.BUY: (
+        r"quero (?:ess[ea]|est[ea]|contratar|assinar|fechar|o (?:plano|de)|[ao] fibra)", r"vou querer",
+        r"pode (?:contratar|fechar|instalar|agendar)", r"fechado", r"fechou", r"vamos fechar",
+        r"como (?:faco para )?contrat\w+",
+        r"bora fechar", r"quero instalar", r"aceito", r"gostei (?:vou|quero|dess[ea])", r"pode ser ess[ea]",
+    ),
+    Signal.NOT_NOW: (
+        r"vou pensar", r"depois (?:eu )?(?:te )?(?:vejo|falo|decido|retorno|aviso|mando)", r"nao sei(?: ainda)?\W*$",
+        r"agora nao",
+        r"nao (?:tenho|estou com) interesse",
+        r"nao (?:quero|precisa)(?: mais)?(?: obrigado)?", r"deixa (?:para|quieto)", r"deixa\W*$", r"sem interesse",
+        r"mais tarde", r"outr[ao] (?:dia|hora)",
+    ),
+    Signal.PROBLEM: (
+        r"sem internet", r"internet\b.{0,15}\b(?:caiu|lent[ao]|parou|ruim|caindo|oscilando)", r"caiu (?:a )?internet",
+        r"nao (?:funciona|conecta|pega|esta funcionando|abre)", r"lent[oa]", r"luz vermelha", r"sem (?:sinal|conexao)",
+        r"travando",
+        r"oscil\w+", r"wifi (?:fraco|ruim|caindo|nao)",
+    ),
+    Signal.HOURS: (
+        r"horarios?", r"que horas", r"atendem", r"funciona (?:no|aos|hoje|ate)", r"abrem?", r"fecham?", r"aberto",
+        r"expediente",
+    ),
+}  # fmt: skip
+_COMPILED: Final = {
+    signal: re.compile(
+        "|".join(rf"(?:{word})(?!\w)" if word.startswith("^") else rf"\b(?:{word})(?!\w)" for word in words),
+        re.MULTILINE,
+    )
+    for signal, words in _WORDS.items()
+}
+
+
+def says(folded: str, signal: Signal) -> bool:
+    """Tell whether folded text carries the signal."""
+    return _COMPILED[signal].search(folded) is not None

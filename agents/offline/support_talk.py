@@ -1,0 +1,85 @@
+"""The persona's talk: questions answered from the tenant's knowledge, an honest "I do not know" otherwise."""
+
+import re
+from typing import Final
+
+from agents.offline.courtesy import (
+    asked_to_leave,
+    cannot_call,
+    closes,
+    farewell,
+    from_knowledge,
+    greets_only,
+    hello,
+    is_wrong_person,
+    offered_human,
+    unknown_answer,
+    wrong_person,
+)
+from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
+from agents.offline.reading import Turn
+from agents.offline.signals import Signal
+
+_HOW_ARE_YOU: Final = re.compile(r"\b(tudo bem|tudo bom|como vai)\b")
+
+
+def support_reply(turn: Turn) -> str:
+    """Answer as the tenant's persona; raises CallNeeded when a tool must run first."""
+    leaving = asked_to_leave(turn)
+    if leaving is not None:
+        return leaving
+    if is_wrong_person(turn):
+        return wrong_person(turn)
+    return join(hello(turn), _answer(turn))
+
+
+def _answer(turn: Turn) -> str:
+    if turn.context.wants_call or turn.says(Signal.CALL):
+        return cannot_call(turn)
+    if not turn.said or greets_only(turn):
+        return _greet(turn)
+    if turn.says(Signal.CONFUSED) and len(turn.said) < 40:
+        return "Sem problema! Me conta com suas palavras: como posso ajudar?"
+    feeling = _empathy(turn)
+    if turn.says(Signal.WHO) and len(turn.said) < 60:
+        return join(None if turn.context.is_first_reply else introduction(turn), "Como posso ajudar?")
+    if closes(turn):
+        return farewell(turn)
+    if _leaves_it(turn):
+        return "Tudo bem! Se precisar, é só me chamar por aqui."
+    if turn.said in {"sim", "ok", "certo", "isso", "pode ser", "beleza"}:
+        return join("Certo!", "Me conta: como posso ajudar?")
+    return join(feeling, _informed(turn, is_angry=turn.says(Signal.ANGER)))
+
+
+def _greet(turn: Turn) -> str:
+    name = contact_first_name(turn)
+    start = None if turn.context.is_first_reply else f"Oi{', ' + name if name else ''}!"
+    return join(start, "Tudo bem por aqui!" if _HOW_ARE_YOU.search(turn.said) else None, "Como posso ajudar?")
+
+
+def _empathy(turn: Turn) -> str | None:
+    if turn.says(Signal.ANGER):
+        return "Entendo sua irritação e peço desculpas pelo incômodo."
+    if turn.says(Signal.HARDSHIP):
+        return "Sinto muito por esse momento."
+    return "Sei como é ruim ficar sem internet boa." if turn.says(Signal.PROBLEM) else None
+
+
+def _leaves_it(turn: Turn) -> bool:
+    if turn.says(Signal.NOT_NOW) and len(turn.said) < 40:
+        return True
+    return turn.is_no and (offered_human(turn) or len(turn.said) < 15)
+
+
+def _informed(turn: Turn, *, is_angry: bool) -> str:
+    found = from_knowledge(turn, turn.new_text)
+    if found is not None:
+        return join(found, HUMAN_OFFER if is_angry else None)
+    if turn.says(Signal.HOURS) and turn.context.hours:
+        return f"Nosso horário de atendimento é {turn.context.hours}."
+    if turn.says(Signal.BILLING) or turn.says(Signal.CODE) or turn.says(Signal.PAID):
+        return join("Sobre pagamentos, eu preciso de alguém que possa ver seu cadastro com segurança.", HUMAN_OFFER)
+    if turn.says(Signal.PROBLEM):
+        return join("Daqui eu não consigo ver a sua conexão.", HUMAN_OFFER)
+    return unknown_answer(turn)

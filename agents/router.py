@@ -1,0 +1,143 @@
+"""Who answers: rules first, a model only when they cannot tell and nobody has the conversation yet (spec 1.2)."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel, Field
+
+from agents.models import EveryModelFailed, Models
+from agents.prompts import Prompts, variables_of
+from agents.turn_context import Heard, turn_context_message
+from domain.effects import Effect, HandOff, MarkWrongPerson, OptOut
+from domain.intents import content_topic, normalize
+from domain.turns import AgentName, Identity, ModelUsage, TurnContext
+
+_BY_TOPIC: dict[str, AgentName] = {"collection": "cobranca", "sales": "sales", "support": "persona"}
+_AREA = r"(?:falar|conversar|passa\w*|transfer\w+|me (?:leva|manda)|ir|quero|preciso|gostaria)\b[^.!?]{0,30}\b"
+_EXPLICIT: tuple[tuple[AgentName, re.Pattern[str]], ...] = (
+    ("cobranca", re.compile(rf"{_AREA}(?:financeiro|cobranca|setor de (?:pagamentos?|boletos?|faturas?))\b")),
+    ("sales", re.compile(rf"{_AREA}(?:vendas|vendedor\w*|comercial|setor de vendas)\b")),
+    ("sales", re.compile(r"\b(?:quero|queria|gostaria de|preciso) (?:contratar|assinar|comprar)\b")),
+    ("persona", re.compile(rf"{_AREA}(?:suporte|tecnico|atendimento tecnico|setor tecnico|assistencia)\b")),
+)
+_GREETING = re.compile(
+    r"(?:(?:oi+e?|ola|opa|e ?ai|bom dia|boa (?:tarde|noite)|alo|hey|tudo (?:bem|bom|certo)|como vai|lia|por favor)\W*)+"
+)
+_HISTORY_FOR_ROUTE = 6
+
+
+class Rota(BaseModel):
+    """Qual agente responde."""
+
+    agente: Literal["persona", "cobranca", "sales"] = Field(description="o agente que deve responder")
+    motivo: str = Field(description="o motivo, em poucas palavras", max_length=300)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """The router's decision: an agent to speak, or a fixed reply with its effects; `reason` goes to the trace."""
+
+    reason: str
+    agent: AgentName | None = None
+    reply: str | None = None
+    effects: tuple[Effect, ...] = ()
+    usage: tuple[ModelUsage, ...] = ()
+
+
+def decide_by_rule(heard: Heard, turn: TurnContext, *, current: AgentName | None) -> Route | None:
+    """Decide by rule alone, None when only reading could tell. Opt-out and a person come before everything."""
+    if not heard.new_texts:
+        return Route(reason="nothing new to answer")
+    fixed = _fixed(heard, turn, current=current)
+    if fixed is not None:
+        return fixed
+    plain = normalize(heard.text)
+    explicit = next((agent for agent, pattern in _EXPLICIT if pattern.search(plain)), None)
+    if turn.assigned_agent is not None:
+        if explicit is not None and explicit != turn.assigned_agent:
+            return Route(agent=explicit, reason=f"explicit request, away from assigned {turn.assigned_agent}")
+        if current is None or current == turn.assigned_agent:
+            return Route(agent=turn.assigned_agent, reason="assigned agent")
+    if explicit is not None:
+        return Route(agent=explicit, reason="explicit request")
+    if current == "cobranca" and (heard.dates or heard.amounts or heard.is_yes or heard.says_paid):
+        return Route(agent=current, reason="answer inside the negotiation")
+    return _by_content(heard, plain, turn, current=current)
+
+
+def _by_content(heard: Heard, plain: str, turn: TurnContext, *, current: AgentName | None) -> Route | None:
+    topic = content_topic(heard.text)
+    if topic is not None:
+        return Route(agent=_BY_TOPIC[topic], reason=f"content: {topic}")
+    if heard.says_paid:
+        return Route(agent="cobranca", reason="content: says it is paid")
+    if current is not None:
+        return Route(agent=current, reason="stays with the current agent")
+    if turn.source == "campaign":
+        return Route(agent="cobranca", reason="answers a campaign")
+    if _GREETING.fullmatch(plain):
+        return Route(agent="persona", reason="greeting only")
+    return None
+
+
+def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None) -> Route | None:
+    """Answer without any model what must never depend on one."""
+    hours = turn.tenant.settings.business_hours
+    if heard.asks_opt_out:
+        opt_out = OptOut(scope="all", reason="pedido na conversa")
+        stop = "Pronto, você não vai mais receber nossas mensagens. Desculpe o incômodo!"
+        if heard.asks_human:
+            return Route(
+                reason="opt-out and request for a person",
+                reply=f"{stop} E já chamei uma pessoa da equipe, que continua com você por aqui. Atendemos {hours}.",
+                effects=(opt_out, HandOff(reason="pediu uma pessoa")),
+            )
+        return Route(reason="opt-out", reply=f"{stop} Se precisar de algo, é só escrever por aqui.", effects=(opt_out,))
+    if heard.asks_human:
+        return Route(
+            reason="request for a person",
+            reply="Claro! Já chamei uma pessoa da nossa equipe, que continua com você por aqui mesmo. "
+            f"Atendemos {hours}.",
+            effects=(HandOff(reason="pediu uma pessoa"),),
+        )
+    is_collection = current == "cobranca" or turn.source == "campaign" or turn.assigned_agent == "cobranca"
+    if heard.is_wrong_person and is_collection:
+        return Route(
+            reason="wrong person",
+            reply="Desculpe o engano! Anotei que este número não é de quem procurávamos, e não vamos mais incomodar "
+            "você com isso. Tenha um ótimo dia!",
+            effects=(MarkWrongPerson(reason="disse que não é a pessoa"),),
+        )
+    return None
+
+
+async def route(
+    messages: list[BaseMessage],
+    heard: Heard,
+    *,
+    turn: TurnContext,
+    current: AgentName | None,
+    identity: Identity,
+    models: Models,
+    prompts: Prompts,
+) -> Route:
+    """Decide who answers; the model is asked at most once in a conversation's life."""
+    decided = decide_by_rule(heard, turn, current=current)
+    if decided is not None:
+        return decided
+    prompt = await prompts.get(turn.tenant.id, "router")
+    context = turn_context_message(turn, agent="router", heard=heard, identity=identity, proposal=None, promise=None)
+    said = [message for message in messages if isinstance(message, HumanMessage)][-_HISTORY_FOR_ROUTE:]
+    system = SystemMessage(content=prompt.render(variables_of(turn, agent="router")))
+    try:
+        answer = await models.ask(
+            [system, context, *said], tenant_id=turn.tenant.id, agent="router", feature="route", schema=Rota
+        )
+    except EveryModelFailed:
+        return Route(agent="persona", reason="no model could tell")
+    chosen = answer.parsed
+    if not isinstance(chosen, Rota):
+        return Route(agent="persona", reason="no model could tell", usage=answer.usage)
+    return Route(agent=chosen.agente, reason=f"model {answer.model}: {chosen.motivo[:200]}", usage=answer.usage)

@@ -1,0 +1,191 @@
+"""What a turn's new messages say by rule, and the `Contexto do turno` message that tells the models (docs/tools.md)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from agents.prompts import safe_name
+from domain import intents
+from domain.dates_ptbr import DateReading, format_date, read_dates, weekday_name
+from domain.documents import find_document_attempts, find_documents
+from domain.money import find_amounts, format_brl
+from domain.turns import Agreement, Identity, TurnContext
+
+MARK = "Contexto do turno"
+_LONGEST_TEXT = 4000  # rules read no further: a text of megabytes must not stop the turn
+_STATUS = {"certain": "certa", "ask": "perguntar", "invalid": "invalida"}
+_REASONS = {
+    "open_ended": "a data ficou em aberto",
+    "approximate": "a data é aproximada",
+    "ambiguous_range": "há mais de um dia possível",
+    "ambiguous_week": "pode ser desta semana ou da próxima",
+    "ambiguous_weekday": "pode ser hoje ou daqui a uma semana",
+    "weekday_mismatch": "o dia da semana não bate com a data",
+    "vague_period": "é um período, não um dia",
+    "unclear_start": "não está claro a partir de quando contar",
+    "depends_on_income": "depende de quando o dinheiro entrar",
+    "no_such_date": "esse dia não existe no calendário",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """What rules alone recognise in what the customer wrote."""
+
+    new_texts: tuple[str, ...]
+    customer_texts: tuple[str, ...]
+    dates: tuple[DateReading, ...]
+    amounts: tuple[int, ...]
+    has_document: bool
+    has_wrong_document: bool
+    asks_human: bool
+    asks_opt_out: bool
+    asks_call: bool
+    says_paid: bool
+    is_wrong_person: bool
+    is_yes: bool
+    is_no: bool
+
+    @property
+    def text(self) -> str:
+        """Give the new messages as one text."""
+        return "\n".join(self.new_texts)
+
+
+def hear(messages: Sequence[BaseMessage], *, today: date) -> Heard:
+    """Read the messages since the last reply."""
+    customer = tuple(_text(message) for message in messages if isinstance(message, HumanMessage))
+    new = _new_texts(messages)
+    joined = "\n".join(new)
+    in_new, attempts = find_documents(joined), find_document_attempts(joined)
+    return Heard(
+        new_texts=new,
+        customer_texts=customer,
+        dates=tuple(read_dates(joined, today=today, expects_day=_expects_day(messages))),
+        amounts=tuple(amount.cents for amount in find_amounts(joined)),
+        has_document=bool(in_new) or _has_document(customer[: len(customer) - len(new)]),
+        has_wrong_document=bool(attempts) and not in_new,
+        asks_human=any(map(intents.asks_human, new)),
+        asks_opt_out=any(map(_opts_out, new)),
+        asks_call=any(map(intents.asks_call, new)),
+        says_paid=any(map(intents.says_paid, new)),
+        is_wrong_person=any(map(intents.is_wrong_person, new)),
+        is_yes=intents.is_affirmative(joined),
+        is_no=intents.is_negative(joined),
+    )
+
+
+def _has_document(texts: Sequence[str]) -> bool:
+    return any(bool(find_documents(text)) for text in texts if sum(map(str.isdigit, text)) > 1)
+
+
+def _opts_out(text: str) -> bool:
+    return intents.is_opt_out_keyword(text) or intents.asks_opt_out(text)
+
+
+def _text(message: BaseMessage) -> str:
+    return str(message.text)[:_LONGEST_TEXT]
+
+
+def _new_texts(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
+    new: list[str] = []
+    for message in reversed(messages):
+        if not isinstance(message, HumanMessage):
+            break
+        new.append(_text(message))
+    return tuple(reversed(new))
+
+
+def _expects_day(messages: Sequence[BaseMessage]) -> bool:
+    """Tell whether the last reply asked for a day, so that a bare "15" is one."""
+    last = next((message for message in reversed(messages) if isinstance(message, AIMessage) and message.text), None)
+    if last is None:
+        return False
+    question = str(last.text).rsplit(".", 1)[-1].lower()
+    return "?" in question and any(word in question for word in (" dia", "data", "quando"))
+
+
+def turn_context_message(
+    turn: TurnContext,
+    *,
+    agent: str,
+    heard: Heard,
+    identity: Identity,
+    proposal: Agreement | None,
+    promise: Agreement | None,
+) -> SystemMessage:
+    """Build the system message that every agent gets after its prompt."""
+    block = context_block(turn, agent=agent, heard=heard, identity=identity, proposal=proposal, promise=promise)
+    return SystemMessage(content=f"{MARK}\n```json\n{json.dumps(block, ensure_ascii=False)}\n```")
+
+
+def context_block(
+    turn: TurnContext,
+    *,
+    agent: str,
+    heard: Heard,
+    identity: Identity,
+    proposal: Agreement | None,
+    promise: Agreement | None,
+) -> dict[str, object]:
+    """Give the block of docs/tools.md."""
+    local = turn.now.astimezone(turn.tenant.time_zone)
+    return {
+        "agente": agent,
+        "assistente": turn.tenant.assistant_name,
+        "empresa": turn.tenant.name,
+        "agora": local.isoformat(timespec="minutes"),
+        "data": format_date(local.date()),
+        "dia_semana": weekday_name(local.date()),
+        "canal": turn.medium.value,
+        "horario_atendimento": turn.tenant.settings.business_hours,
+        "contato.nome": safe_name(turn.contact.name),
+        "primeira_resposta": turn.is_first_reply,
+        "origem": "campanha" if turn.source == "campaign" else "cliente",
+        "identidade": identity["status"],
+        "primeiro_nome": _first_name(identity),
+        "documento_informado": heard.has_document,
+        "documento_com_erro": heard.has_wrong_document,
+        "proposta": _agreement(proposal),
+        "promessa": _agreement(promise),
+        "datas": [_date(reading) for reading in heard.dates],
+        "valores": [format_brl(cents) for cents in heard.amounts],
+        "pediu_humano": heard.asks_human,
+        "pediu_ligacao": heard.asks_call,
+        "diz_que_pagou": heard.says_paid,
+        "diz_que_nao_e_a_pessoa": heard.is_wrong_person,
+        "afirmativo": heard.is_yes,
+        "negativo": heard.is_no,
+        "campos": list(turn.custom_fields),
+        "colunas": list(turn.stages),
+    }
+
+
+def _first_name(identity: Identity) -> str | None:
+    name = identity.get("customer_name", "") if identity["status"] == "confirmada" else ""
+    return name.split(" ")[0] or None
+
+
+def _agreement(agreement: Agreement | None) -> Mapping[str, str] | None:
+    if agreement is None:
+        return None
+    day = date.fromisoformat(agreement["due_on"])
+    written = {
+        "valor": format_brl(agreement["amount_cents"]),
+        "data": format_date(day),
+        "dia_semana": weekday_name(day),
+    }
+    return written | ({"protocolo": agreement["protocol"]} if "protocol" in agreement else {})
+
+
+def _date(reading: DateReading) -> Mapping[str, str | None]:
+    return {
+        "trecho": reading.span,
+        "data": format_date(reading.date) if reading.date else None,
+        "dia_semana": weekday_name(reading.date) if reading.date else None,
+        "situacao": _STATUS[reading.status],
+        "motivo": _REASONS.get(reading.reason, "a data não está clara") if reading.reason else None,
+    }
