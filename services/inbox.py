@@ -21,6 +21,7 @@ from domain.messages import (
 )
 from services.identity_resolution import resolve_contact
 from services.opt_out import record_opt_out
+from services.provider_events import act_on_event
 from store import channel_accounts, contacts, conversations, events, messages
 from store.channel_accounts import AccountRow
 from store.database import RETRYABLE, Connection, Database
@@ -320,4 +321,5 @@ async def _receive_event(connection: Connection, account: AccountRow, event: Pro
     )
     if is_new:
         logger.info("inbox.provider_event", kind=event.kind, provider=account.provider)
+        await act_on_event(connection, account, event, now=now)
     return int(is_new)

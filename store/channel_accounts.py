@@ -70,6 +70,11 @@ _STOP: LiteralString = """
     WHERE id = %(id)s AND status = 'active'
 """
 
+_RESUME: LiteralString = """
+    UPDATE channel_accounts SET status = 'active', stopped_reason = NULL
+    WHERE id = %(id)s AND status = 'stopped' AND starts_with(stopped_reason, %(prefix)s)
+"""
+
 
 async def by_webhook_key(connection: Connection, webhook_key: str) -> AccountRow | None:
     """Find the account a webhook URL names. Needs the platform role: the tenant is not known yet."""
@@ -112,6 +117,12 @@ async def update(connection: Connection, row: AccountRow) -> AccountRow | None:
 async def stop(connection: Connection, account_id: UUID, *, reason: str) -> bool:
     """Stop an account that the provider refuses as a whole; say whether it was active."""
     cursor = await connection.execute(_STOP, {"id": account_id, "reason": reason})
+    return cursor.rowcount == 1
+
+
+async def resume(connection: Connection, account_id: UUID, *, reason_prefix: str) -> bool:
+    """Start an account again that was stopped for this reason; say whether it was."""
+    cursor = await connection.execute(_RESUME, {"id": account_id, "prefix": reason_prefix})
     return cursor.rowcount == 1
 
 

@@ -32,6 +32,11 @@ _REVOKE: LiteralString = (
     "UPDATE opt_outs SET revoked_at = %(now)s WHERE contact_id = %(contact_id)s AND revoked_at IS NULL"
 )
 
+_REVOKE_SCOPE: LiteralString = """
+    UPDATE opt_outs SET revoked_at = %(now)s
+    WHERE contact_id = %(contact_id)s AND scope = %(scope)s AND revoked_at IS NULL
+"""
+
 
 async def live_of(connection: Connection, contact_id: UUID) -> list[OptOutRow]:
     async with connection.cursor(row_factory=class_row(OptOutRow)) as cursor:
@@ -51,3 +56,9 @@ async def revoke_all(connection: Connection, contact_id: UUID, *, now: datetime)
     """Lift every live refusal of a contact; give how many there were."""
     cursor = await connection.execute(_REVOKE, {"contact_id": contact_id, "now": now})
     return cursor.rowcount
+
+
+async def revoke(connection: Connection, contact_id: UUID, *, scope: str, now: datetime) -> bool:
+    """Lift the live refusal of one scope; False when there was none."""
+    cursor = await connection.execute(_REVOKE_SCOPE, {"contact_id": contact_id, "scope": scope, "now": now})
+    return cursor.rowcount == 1

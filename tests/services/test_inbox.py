@@ -273,3 +273,53 @@ async def test_any_interleaving_of_redeliveries_stores_each_message_once(world: 
     assert await world.scalar("SELECT count(*) FROM messages") == 20
     assert await world.scalar("SELECT count(DISTINCT provider_message_id) FROM messages") == 20
     assert len(await world.contacts()) == 3
+
+
+def _event(kind: str, key: str, **data: object) -> ParsedWebhook:
+    return ParsedWebhook(events=[ProviderEvent(account_external_id=None, kind=kind, key=key, data=data)])
+
+
+async def test_marketing_refusal_made_in_whatsapp_is_kept_and_lifted(world: World) -> None:
+    live = "SELECT count(*) FROM opt_outs WHERE scope = 'marketing' AND revoked_at IS NULL"
+    stop = _event("user_preferences", "1", wa_id="5511999990001", value="stop")
+    await world.inbox.receive(world.account, stop, now=NOW)
+    await world.inbox.receive(world.account, stop, now=NOW)
+    assert await world.scalar(live) == 1
+    assert (await world.contacts())[0].opted_out_at is None
+    await world.inbox.receive(
+        world.account, _event("user_preferences", "2", wa_id="5511999990001", value="resume"), now=NOW
+    )
+    assert await world.scalar(live) == 0
+
+
+async def test_lost_session_stops_the_account_until_it_is_open_again(world: World) -> None:
+    closed = _event("connection.update", "1", data={"state": "close", "statusReason": 401})
+    await world.inbox.receive(world.account, closed, now=NOW)
+    assert await world.scalar("SELECT status FROM channel_accounts") == "stopped"
+    await world.inbox.receive(world.account, _event("connection.update", "2", data={"state": "open"}), now=NOW)
+    assert await world.scalar("SELECT status FROM channel_accounts") == "active"
+
+
+async def test_paused_template_is_told_to_operators(world: World) -> None:
+    paused = _event("message_template_status_update", "1", value={"event": "PAUSED", "message_template_name": "x"})
+    await world.inbox.receive(world.account, paused, now=NOW)
+    assert await world.scalar("SELECT kind FROM events") == "template_trouble"
+
+
+@pytest.mark.parametrize("kind", ["user_preferences", "connection.update", "message_template_status_update"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"value": None},
+        {"data": [1]},
+        {"value": {"event": ["x"]}},
+        {"data": {"state": [], "statusReason": {}}},
+        {"wa_id": 3},
+    ],
+)
+async def test_malformed_event_is_stored_and_does_nothing(world: World, kind: str, data: dict[str, object]) -> None:
+    await world.inbox.receive(world.account, _event(kind, "1", **data), now=NOW)
+    assert await world.scalar("SELECT count(*) FROM provider_events") == 1
+    assert await world.scalar("SELECT count(*) FROM opt_outs") == 0
+    assert await world.scalar("SELECT status FROM channel_accounts") == "active"

@@ -28,7 +28,7 @@ async def test_prune_keeps_the_newest_and_loses_no_value(database_url: str) -> N
     graph.add_edge(START, "count")
     graph.add_edge("count", END)
     async with open_database(database_url) as database:
-        app = graph.compile(checkpointer=AsyncPostgresSaver(database.graph_pool))  # type: ignore[arg-type]
+        app = graph.compile(checkpointer=AsyncPostgresSaver(database.graph_pool))
         config: RunnableConfig = {"configurable": {"thread_id": "t"}}
         other: RunnableConfig = {"configurable": {"thread_id": "other"}}
         await app.ainvoke({"messages": [HumanMessage("oi")]}, other, durability="exit")  # type: ignore[call-overload]

@@ -153,13 +153,16 @@ async def test_pooled_connections_never_carry_a_tenant_over(database_url: str) -
 
 
 async def test_rolled_back_transaction_leaves_the_connection_clean(database_url: str) -> None:
+    async def rename_and_fail(database: Database, tenant_id: UUID) -> None:
+        async with database.tenant(tenant_id) as connection:
+            await connection.execute("UPDATE channel_accounts SET display_name = 'x'")
+            raise RuntimeError("changed my mind")
+
     async with open_database(database_url, max_connections=1) as database:
         tenant_id = await make_tenant(database)
         await make_account(database, tenant_id)
         with pytest.raises(RuntimeError):
-            async with database.tenant(tenant_id) as connection:
-                await connection.execute("UPDATE channel_accounts SET display_name = 'x'")
-                raise RuntimeError("changed my mind")
+            await rename_and_fail(database, tenant_id)
         async with database.tenant(tenant_id) as connection:
             names = [row.display_name for row in await channel_accounts.list_all(connection)]
     assert names == ["simulador"]
