@@ -32,7 +32,7 @@ $(STAMP): requirements.txt pyproject.toml
 	  echo "Python cannot make virtual environments here. On Debian: apt-get install python3-venv"; exit 1; }; }
 	@echo "Installing the locked dependencies (a few minutes the first time)"
 	@$(PIP) install -r requirements.txt
-	@$(PIP) install --no-build-isolation --no-deps -e .
+	@$(PIP) install --no-build-isolation -e .
 	@$(BIN)/python -m pip --disable-pip-version-check check
 	@touch $@
 
