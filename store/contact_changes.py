@@ -32,7 +32,12 @@ _COUNT_TRY: LiteralString = """
 _OPT_OUT: LiteralString = (
     "UPDATE contacts SET opted_out_at = coalesce(opted_out_at, %(now)s), updated_at = %(now)s WHERE id = %(id)s"
 )
-_UNLINK: LiteralString = "UPDATE contacts SET document = NULL, updated_at = %(now)s WHERE id = %(id)s"
+# The mark also breaks the link that the ledger makes by phone number (see `store.turns.person`).
+_UNLINK: LiteralString = """
+    UPDATE contacts SET document = NULL, updated_at = %(now)s,
+        facts = facts || jsonb_build_object('wrong_person', %(now)s::timestamptz)
+    WHERE id = %(id)s
+"""
 _SAVE_FIELD: LiteralString = """
     UPDATE contacts SET custom_fields = custom_fields || jsonb_build_object(%(name)s::text, %(value)s::text),
         updated_at = %(now)s

@@ -15,7 +15,8 @@ _PERSON: LiteralString = """
     SELECT c.id, c.name, c.document, c.custom_fields, c.is_bot_enabled, c.opted_out_at, c.identity_tries,
         c.identity_tries_on,
         ARRAY(SELECT a.match_key FROM addresses a
-              WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id AND a.match_key IS NOT NULL) AS match_keys
+              WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id AND a.match_key IS NOT NULL
+                AND NOT c.facts ? 'wrong_person') AS match_keys
     FROM contacts c WHERE c.id = %(id)s
 """
 _TRACE: LiteralString = """
@@ -66,7 +67,7 @@ class TurnRow:
 
 
 async def person(connection: Connection, contact_id: UUID) -> PersonRow | None:
-    """Read a contact with the match keys of all its phones."""
+    """Read a contact with the match keys of its phones; none when the phone turned out to be another person's."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(_PERSON, {"id": contact_id})
         return await cursor.fetchone()

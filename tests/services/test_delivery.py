@@ -193,9 +193,7 @@ async def test_closed_window_without_a_template_fails_and_tells_operators(world:
 
 
 async def test_closed_window_with_a_template_sends_the_template(world: World) -> None:
-    await world.execute(
-        "UPDATE channel_accounts SET settings = '{\"reopen_template\": \"retomar_conversa\"}'"
-    )
+    await world.execute('UPDATE channel_accounts SET settings = \'{"reopen_template": "retomar_conversa"}\'')
     await world.execute("UPDATE conversations SET last_inbound_at = last_inbound_at - interval '25 hours'")
     await world.queue("Sua fatura\nestá aqui")
     await world.delivery().drain(10)

@@ -1,0 +1,1 @@
+"""Hold what a model may call; each docstring is its contract."""
