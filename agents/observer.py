@@ -48,12 +48,11 @@ def check_draft(
 ) -> tuple[Finding, ...]:
     """List everything that forbids sending a draft. `evidence` is the conversation's, without this turn's."""
     length = reply_rules.find_bad_length(draft, medium=turn.medium)
-    if any(finding.reason == "empty" for finding in length):
-        return tuple(length)
+    if length:
+        return tuple(length)  # what the refiner makes of a long one is checked in full
     backing = _backing(heard=heard, talk=talk, turn=turn, evidence=evidence)
     texts = backing.texts()
     findings = [
-        *length,
         *find_unbacked(draft, backing),
         *reply_rules.find_documents_shown(draft, documents=_documents(heard, talk, turn)),
         *reply_rules.find_forbidden(

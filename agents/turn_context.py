@@ -15,7 +15,11 @@ from domain.money import find_amounts, format_brl
 from domain.turns import Agreement, Identity, TurnContext
 
 MARK = "Contexto do turno"
-_LONGEST_TEXT = 4000  # rules read no further: a text of megabytes must not stop the turn
+# The rules' patterns take time that grows faster than the text: a flood must not stop every conversation of a process.
+_HEAD_CHARS, _TAIL_CHARS = 800, 400
+_BURST_CHARS = 3000
+_SHORT_CHARS = 200
+_MOST_WISHES = 20
 _STATUS = {"certain": "certa", "ask": "perguntar", "invalid": "invalida"}
 _REASONS = {
     "open_ended": "a data ficou em aberto",
@@ -51,15 +55,16 @@ class Heard:
 
     @property
     def text(self) -> str:
-        """Give the new messages as one text."""
-        return "\n".join(self.new_texts)
+        """Give the new messages as one text, the newest of them when there are very many."""
+        return "\n".join(_newest(self.new_texts))
 
 
 def hear(messages: Sequence[BaseMessage], *, today: date) -> Heard:
     """Read the messages since the last reply."""
     customer = tuple(_text(message) for message in messages if isinstance(message, HumanMessage))
     new = _new_texts(messages)
-    joined = "\n".join(new)
+    joined = "\n".join(_newest(new))
+    wishes = [text for text in new if len(text) <= _SHORT_CHARS or text in joined][-_MOST_WISHES:]
     in_new, attempts = find_documents(joined), find_document_attempts(joined)
     return Heard(
         new_texts=new,
@@ -68,11 +73,11 @@ def hear(messages: Sequence[BaseMessage], *, today: date) -> Heard:
         amounts=tuple(amount.cents for amount in find_amounts(joined)),
         has_document=bool(in_new) or _has_document(customer[: len(customer) - len(new)]),
         has_wrong_document=bool(attempts) and not in_new,
-        asks_human=any(map(intents.asks_human, new)),
-        asks_opt_out=any(map(_opts_out, new)),
-        asks_call=any(map(intents.asks_call, new)),
-        says_paid=any(map(intents.says_paid, new)),
-        is_wrong_person=any(map(intents.is_wrong_person, new)),
+        asks_human=any(map(intents.asks_human, wishes)),
+        asks_opt_out=any(map(_opts_out, wishes)),
+        asks_call=any(map(intents.asks_call, wishes)),
+        says_paid=any(map(intents.says_paid, wishes)),
+        is_wrong_person=any(map(intents.is_wrong_person, wishes)),
         is_yes=intents.is_affirmative(joined),
         is_no=intents.is_negative(joined),
     )
@@ -87,7 +92,20 @@ def _opts_out(text: str) -> bool:
 
 
 def _text(message: BaseMessage) -> str:
-    return str(message.text)[:_LONGEST_TEXT]
+    text = str(message.text)
+    if len(text) <= _HEAD_CHARS + _TAIL_CHARS:
+        return text
+    return f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
+
+
+def _newest(texts: Sequence[str]) -> list[str]:
+    """Keep the newest messages that the rules have time for."""
+    kept: list[str] = []
+    for text in reversed(texts):
+        if kept and sum(map(len, kept)) + len(text) > _BURST_CHARS:
+            break
+        kept.append(text)
+    return kept[::-1]
 
 
 def _new_texts(messages: Sequence[BaseMessage]) -> tuple[str, ...]:

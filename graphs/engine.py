@@ -1,7 +1,7 @@
 """Put the turn engine of a process together: graph, saver, turn store, runner."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from agents.models import Models, open_models
 from agents.prices import cost_usd
@@ -19,9 +19,9 @@ def compile_conversation(deps: Deps, models: Models) -> CompiledConversation:
 
 
 @asynccontextmanager
-async def open_runner(deps: Deps) -> AsyncIterator[TurnRunner]:
-    """Make the runner of this process; its models are closed at the end. The caller runs it."""
-    async with open_models(deps) as models:
+async def open_runner(deps: Deps, *, models: Models | None = None) -> AsyncIterator[TurnRunner]:
+    """Make the runner of this process; the models it opens itself are closed at the end. The caller runs it."""
+    async with open_models(deps) if models is None else nullcontext(models) as models:
         turns = TurnStore(
             database=deps.database,
             tenants=deps.tenants,

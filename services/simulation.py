@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from stdnum.br import cnpj, cpf
+
 from domain.errors import ConversationClosed, NotFound, NotHandedOff
 from domain.masking import mask_text
 from domain.messages import Provider
@@ -19,6 +21,7 @@ from store.simulation import SimulatedConversationRow, SimulatedMessageRow, Simu
 
 _MOST_MESSAGES = 200
 _MOST_TURNS = 50
+_CPF_DIGITS = 11
 _LIVE = frozenset({"open", "waiting"})
 
 
@@ -37,6 +40,12 @@ class DemoPerson:
     number: int
     contact: DemoContact
     situation: SituationRow
+
+    @property
+    def typed_document(self) -> str:
+        """Give the document as people type it, with dots and dash."""
+        document = self.contact.document
+        return str(cpf.format(document) if len(document) == _CPF_DIGITS else cnpj.format(document))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,8 +21,9 @@ from domain.effects import (
     RecordPromise,
     SaveContactField,
 )
+from domain.messages import Address, AddressKind
 from services.effects import apply_effects
-from store import contact_changes, contacts, conversations, events, kanban, opt_outs, payment_claims, promises
+from store import contact_changes, contacts, conversations, events, kanban, opt_outs, payment_claims, promises, turns
 from store.contacts import ContactRow
 from store.locks import lock_debtor
 from tests.business_world import JOAO, MARIA, World
@@ -207,6 +208,22 @@ async def test_handoff_silences_the_bot_and_tells_the_operators(world: World) ->
     assert (row.handler, row.handoff_reason, row.turn_due_at) == ("human", "quer falar com gente", None)
     assert row.handed_off_at == DEFAULT_NOW
     assert await event_kinds(world) == ["handed_off"]
+
+
+async def test_wrong_person_is_no_longer_linked_by_the_phone(world: World) -> None:
+    address = Address(kind=AddressKind.PHONE, value="+5511999990001")
+    async with world.database.tenant(world.tenant.id) as connection:
+        await contacts.add_address(
+            connection, tenant_id=world.tenant.id, contact_id=world.contact_id, address=address,
+            match_key="1199990001",
+        )  # fmt: skip
+        before = await turns.person(connection, world.contact_id)
+    await apply(world, MarkWrongPerson(reason="não conheço"))
+    async with world.database.tenant(world.tenant.id) as connection:
+        after = await turns.person(connection, world.contact_id)
+    assert before is not None
+    assert after is not None
+    assert (before.match_keys, after.match_keys) == (["1199990001"], [])
 
 
 async def test_wrong_person_loses_the_document(world: World) -> None:
