@@ -103,7 +103,8 @@ class TurnRunner:
         if room <= 0:
             return 0
         rows = await self._turns.claim(min(room, 100))
-        self._failpoint("turn.claimed")
+        if rows:
+            self._failpoint("turn.claimed")
         for row in rows:
             task = asyncio.create_task(self._guarded(row))
             self._active[task] = row

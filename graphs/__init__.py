@@ -1,0 +1,1 @@
+"""Wire the turn: state, nodes, edges and the runner."""

@@ -1,0 +1,103 @@
+"""Who answers, by rule (spec 1.2)."""
+
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+
+from agents.router import decide_by_rule
+from agents.turn_context import hear
+from domain.effects import HandOff, MarkWrongPerson, OptOut
+from domain.messages import Medium
+from domain.tenants import Tenant
+from domain.turns import AgentName, ContactProfile, TurnContext
+from tests.fakes_clock import DEFAULT_NOW
+
+
+def turn(*, source: str = "customer", assigned: AgentName | None = None) -> TurnContext:
+    tenant = Tenant(
+        id=uuid4(), slug="t", name="TR Telecom", time_zone=ZoneInfo("America/Sao_Paulo"), state_code="SP",
+        assistant_name="Lia", is_bot_enabled=True,
+    )  # fmt: skip
+    return TurnContext(
+        tenant=tenant, contact=ContactProfile(id=uuid4()), conversation_id=uuid4(), turn_seq=1, medium=Medium.WHATSAPP,
+        now=DEFAULT_NOW, source=source, assigned_agent=assigned,
+    )  # fmt: skip
+
+
+def decide(*texts: str, current: AgentName | None = None, context: TurnContext | None = None) -> Any:
+    context = context or turn()
+    heard = hear([HumanMessage(content=text) for text in texts], today=context.today)
+    return decide_by_rule(heard, context, current=current)
+
+
+@pytest.mark.parametrize("text", ["PARE", "sair", "não me mande mais mensagem", "me tira dessa lista"])
+@pytest.mark.parametrize("assigned", [None, "cobranca"])
+def test_opt_out_comes_before_everything(text: str, assigned: AgentName | None) -> None:
+    route = decide(text, context=turn(assigned=assigned))
+    assert [type(effect) for effect in route.effects] == [OptOut]
+    assert route.agent is None
+
+
+def test_opt_out_and_person_in_one_burst_are_both_heard() -> None:
+    route = decide("quero falar com um atendente", "e parem de me mandar mensagem")
+    assert {type(effect) for effect in route.effects} == {OptOut, HandOff}
+
+
+def test_person_is_called_before_the_assigned_agent_speaks() -> None:
+    route = decide("quero falar com uma pessoa", context=turn(assigned="cobranca"))
+    assert [type(effect) for effect in route.effects] == [HandOff]
+
+
+def test_wrong_person_counts_only_in_collection() -> None:
+    text = "não sou essa pessoa"
+    assert [type(effect) for effect in decide(text, context=turn(source="campaign")).effects] == [MarkWrongPerson]
+    persona = decide(text, current="persona")
+    assert persona is None or not persona.effects
+
+
+@pytest.mark.parametrize(
+    ("text", "current", "assigned", "agent"),
+    [
+        ("quanto custa o plano de 600 mega", None, None, "sales"),
+        ("quero minha fatura", None, None, "cobranca"),
+        ("minha internet ta lenta", None, None, "persona"),
+        ("ja paguei", None, None, "cobranca"),
+        ("oi", None, None, "persona"),
+        ("oi", None, "cobranca", "cobranca"),
+        ("quanto custa o plano de 600 mega", None, "cobranca", "cobranca"),
+        ("quero contratar um plano", "cobranca", "cobranca", "sales"),
+        ("ta bom então", "cobranca", None, "cobranca"),
+        ("dia 27", "cobranca", None, "cobranca"),
+        ("sim", "sales", None, "sales"),
+        ("quero ir para o setor de pagamentos", "sales", None, "cobranca"),
+    ],
+)  # fmt: skip
+def test_rules_choose_the_agent(text: str, current: AgentName | None, assigned: AgentName | None, agent: str) -> None:
+    route = decide(text, current=current, context=turn(assigned=assigned))
+    assert route is not None
+    assert route.agent == agent
+    assert route.reason
+
+
+def test_campaigns_answer_goes_to_collection() -> None:
+    route = decide("quem é?", context=turn(source="campaign"))
+    assert route.agent == "cobranca"
+
+
+def test_only_reading_can_tell_an_unclear_first_message() -> None:
+    assert decide("é sobre aquilo de ontem") is None
+
+
+def test_nothing_new_needs_no_answer() -> None:
+    context = turn()
+    heard = hear([HumanMessage(content="oi"), AIMessage(content="Oi!")], today=context.today)
+    route = decide_by_rule(heard, context, current=None)
+    assert route is not None
+    assert (route.agent, route.reply) == (None, None)
+
+
+def test_megabytes_of_text_are_routed_in_no_time() -> None:
+    assert decide("a" * 1_000_000, current="persona").agent == "persona"

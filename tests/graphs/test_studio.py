@@ -1,0 +1,155 @@
+"""The graphs in a real `langgraph dev`, driven through its SDK: run, stream, interrupt, resume, history."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
+
+from tests.factories import make_tenant, open_database
+
+ROOT = Path(__file__).parents[2]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _environment(database_url: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_"))
+    }
+    return kept | {
+        "DATABASE_URL": database_url,
+        "ENCRYPTION_KEYS": f"test:{base64.b64encode(b'k' * 32).decode()}",
+        "LANGSMITH_TRACING": "false",
+        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+    }  # fmt: skip
+
+
+@pytest.fixture
+async def studio(database_url: str, tmp_path: Path) -> AsyncIterator[LangGraphClient]:
+    """Start `langgraph dev` on a copy of the project's langgraph.json, so its state stays out of the project."""
+    async with open_database(database_url) as database:
+        await make_tenant(database)
+    (tmp_path / "langgraph.json").write_text((ROOT / "langgraph.json").read_text())
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "studio-test"\nversion = "0"\n')
+    port = _free_port()
+    command = [
+        str(Path(sys.executable).parent / "langgraph"),
+        "dev",
+        "--no-browser",
+        "--no-reload",
+        "--port",
+        str(port),
+    ]
+    log = (tmp_path / "studio.log").open("wb")
+    server = subprocess.Popen(  # noqa: ASYNC220 - it only starts the server
+        command, cwd=tmp_path, env=_environment(database_url) | {"PYTHONPATH": str(ROOT)}, stdout=log,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        await _until_ready(url, server, tmp_path / "studio.log")
+        async with get_client(url=url) as client:
+            yield client
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait(timeout=20)
+        log.close()
+
+
+def _tail(log: Path) -> str:
+    return log.read_text()[-3000:]
+
+
+async def _until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    async with httpx.AsyncClient(base_url=url, timeout=5) as http:
+        for _ in range(600):
+            if server.poll() is not None:
+                pytest.fail(f"langgraph dev ended: {_tail(log)}")
+            try:
+                if (await http.get("/ok")).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
+    pytest.fail(f"langgraph dev did not start: {_tail(log)}")
+
+
+def _says(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+async def test_conversation_runs_streams_interrupts_resumes_and_keeps_history(studio: LangGraphClient) -> None:
+    thread = (await studio.threads.create())["thread_id"]
+
+    ran: Any = await studio.runs.wait(thread, "conversation", input=_says("oi, quero ver minha fatura"))
+    assert "assistente virtual" in ran["messages"][-1]["content"]
+
+    nodes = [
+        node
+        async for event in studio.runs.stream(
+            thread, "conversation", input=_says("qual o horário de atendimento?"), stream_mode="updates"
+        )
+        if event.event == "updates"
+        for node in event.data
+    ]
+    assert nodes[0] == "router"
+    assert nodes[-1] == "reply"
+    assert "observer" in nodes
+
+    stopped: Any = await studio.runs.wait(thread, "conversation", input=_says("quero falar com um atendente"))
+    assert "__interrupt__" in stopped
+    state: Any = await studio.threads.get_state(thread)
+    assert state["next"] == ["humano"]
+
+    resumed: Any = await studio.runs.wait(thread, "conversation", command={"resume": "Oi, aqui é a Paula!"})
+    assert resumed["messages"][-1]["content"] == "Oi, aqui é a Paula!"
+    assert resumed["messages"][-1]["name"] == "operador"
+
+    history = await studio.threads.get_history(thread, limit=50)
+    assert len(history) > 10
+    replayed: Any = await studio.runs.wait(
+        thread, "conversation", input=_says("obrigada"), checkpoint=history[-1]["checkpoint"]
+    )  # fmt: skip
+    assert replayed["messages"][-1]["content"]
+
+
+async def test_each_agent_opens_alone(studio: LangGraphClient) -> None:
+    for name in ("persona", "cobranca", "sales"):
+        answered: Any = await studio.runs.wait(None, name, input=_says("bom dia, tudo bem?"))
+        assert answered["messages"][-1]["name"] == name
+    judged: Any = await studio.runs.wait(None, "observer", input={**_says("oi"), "rascunho": "Te ligo em 5 minutos!"})
+    assert judged["veredito"] == "revisar"
+    assert judged["motivos"][0]["motivo"] == "unsupported_claim"
+
+
+def test_every_graph_of_the_project_file_is_a_factory() -> None:
+    graphs = json.loads((ROOT / "langgraph.json").read_text())["graphs"]
+    assert "conversation" in graphs
+    for target in graphs.values():
+        module, _, name = target.partition(":")
+        assert "/" not in module
+        assert callable(getattr(import_module(module), name))
