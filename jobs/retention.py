@@ -9,7 +9,7 @@ LIMIT = 200
 
 async def drain(deps: Deps, limit: int = LIMIT) -> int:
     """Prune up to `limit` conversations that have too many checkpoints; return how many were pruned."""
-    async with deps.database.graph_pool.connection() as connection:
+    async with deps.database.platform() as connection:
         return await checkpoints.prune(connection, limit=limit)
 
 

@@ -30,6 +30,7 @@ from store.messages import MessageRow, NewInbound
 logger = structlog.get_logger(__name__)
 
 _TRIES = 3
+_KEYWORD_LIMIT = 200  # an opt-out keyword is the whole message; a book is none
 # Kinds that are about another message: kept, but nothing that the customer waits an answer for.
 _SILENT_KINDS = frozenset({MessageKind.REACTION, MessageKind.EDIT, MessageKind.REVOKE, MessageKind.SYSTEM})
 
@@ -102,7 +103,7 @@ class Inbox:
         if message.is_echo:
             return await self._receive_echo(connection, account, message, now)
         row = self._as_row(account, message, now)
-        is_opt_out = message.provider_opt_out == "stop" or is_opt_out_keyword(message.text or "")
+        is_opt_out = message.provider_opt_out == "stop" or _is_opt_out(message.text or "")
         # The usual case is one statement; a new address or conversation, or an opt-out, needs the contact itself.
         if not is_opt_out and await messages.receive_known(connection, row):
             return 1
@@ -214,6 +215,10 @@ class Inbox:
                 now=now,
             )
         return 1
+
+
+def _is_opt_out(text: str) -> bool:
+    return len(text) <= _KEYWORD_LIMIT and is_opt_out_keyword(text)
 
 
 def _content(message: InboundMessage) -> Mapping[str, object]:

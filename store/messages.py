@@ -109,27 +109,30 @@ _RECEIVE_TAIL: LiteralString = """
     UPDATE conversations c SET
         status = 'open', address_kind = %(address_kind)s, address_value = %(address_value)s,
         last_inbound_at = greatest(c.last_inbound_at, %(sent_at)s),
-        last_inbound_seq = CASE WHEN %(wants_turn)s THEN stored.seq ELSE c.last_inbound_seq END,
+        last_inbound_seq = CASE WHEN %(wants_turn)s THEN (SELECT seq FROM stored) ELSE c.last_inbound_seq END,
         first_unanswered_at = CASE WHEN %(wants_turn)s THEN coalesce(c.first_unanswered_at, %(now)s)
             ELSE c.first_unanswered_at END,
         turn_due_at = CASE WHEN %(wants_turn)s AND c.handler = 'bot'
             THEN least(%(quiet_until)s,
                        coalesce(c.first_unanswered_at, %(now)s) + make_interval(secs => %(cap_seconds)s))
             ELSE c.turn_due_at END
-    FROM stored WHERE c.id = stored.conversation_id AND c.tenant_id = %(tenant_id)s
+    WHERE c.tenant_id = %(tenant_id)s AND c.id = (SELECT conversation_id FROM stored)
     RETURNING c.id
 """
+# Sub-selects, not joins: each step is then one look-up in a unique index, whatever the planner believes of a table that
+# it has no statistics of yet. As joins they walked through all conversations of the tenant.
 _RECEIVE_KNOWN: LiteralString = f"""
     WITH live AS (
-        SELECT c.id FROM conversations c JOIN addresses a
-            ON a.contact_id = c.contact_id AND a.tenant_id = c.tenant_id
-        WHERE a.tenant_id = %(tenant_id)s AND a.kind = %(address_kind)s AND a.value = %(address_value)s
-          AND c.channel_account_id = %(channel_account_id)s AND c.status IN ('open', 'waiting')
-          AND (cardinality(%(other_kinds)s::text[]) = 0 OR cardinality(%(other_kinds)s::text[]) = (
-              SELECT count(*) FROM addresses o JOIN unnest(%(other_kinds)s::text[], %(other_values)s::text[])
-                  AS seen (kind, value) ON o.kind = seen.kind AND o.value = seen.value
-              WHERE o.tenant_id = %(tenant_id)s AND o.contact_id = a.contact_id))
-        FOR UPDATE OF c
+        SELECT c.id FROM conversations c
+        WHERE c.tenant_id = %(tenant_id)s AND c.channel_account_id = %(channel_account_id)s
+          AND c.status IN ('open', 'waiting') AND c.contact_id = (
+              SELECT a.contact_id FROM addresses a
+              WHERE a.tenant_id = %(tenant_id)s AND a.kind = %(address_kind)s AND a.value = %(address_value)s
+                AND (cardinality(%(other_kinds)s::text[]) = 0 OR cardinality(%(other_kinds)s::text[]) = (
+                    SELECT count(*) FROM addresses o JOIN unnest(%(other_kinds)s::text[], %(other_values)s::text[])
+                        AS seen (kind, value) ON o.kind = seen.kind AND o.value = seen.value
+                    WHERE o.tenant_id = %(tenant_id)s AND o.contact_id = a.contact_id)))
+        FOR UPDATE
     ),
     {_RECEIVE_TAIL}
 """

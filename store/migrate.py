@@ -16,8 +16,9 @@ _LOCK_KEY = 74_310_001  # any number; two processes that migrate at once take tu
 
 _GRAPH_SCHEMA = "langgraph"
 _GRANT_GRAPH = f"""
-GRANT USAGE ON SCHEMA {_GRAPH_SCHEMA} TO master_ia_app;
+GRANT USAGE ON SCHEMA {_GRAPH_SCHEMA} TO master_ia_app, master_ia_platform;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {_GRAPH_SCHEMA} TO master_ia_app;
+GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA {_GRAPH_SCHEMA} TO master_ia_platform;
 """
 
 

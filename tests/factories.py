@@ -31,13 +31,12 @@ async def open_database(url: str, *, max_connections: int = 4) -> AsyncIterator[
 
 async def make_tenant(database: Database, slug: str = "tr-telecom", **settings: object) -> UUID:
     """Insert a tenant; `settings` are its JSON settings."""
-    tenant_id = uuid4()
     async with database.platform() as connection:
-        await tenants.upsert(
-            connection, tenant_id=tenant_id, slug=slug, name="TR Telecom", time_zone=ZoneInfo("America/Sao_Paulo"),
+        tenant = await tenants.upsert(
+            connection, tenant_id=uuid4(), slug=slug, name="TR Telecom", time_zone=ZoneInfo("America/Sao_Paulo"),
             state_code="SP", assistant_name="Lia", settings=settings,
         )  # fmt: skip
-    return tenant_id
+    return tenant.id
 
 
 async def make_account(
