@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import structlog
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from opentelemetry import trace
 from prometheus_client import Counter, Histogram
 
 from domain.effects import HandOff
@@ -13,11 +15,12 @@ from domain.ports import Clock, Failpoint
 from domain.turns import TurnOutcome
 from graphs.turn import CompiledConversation, run_turn
 from services.delivery import Delivery
-from services.turns import Commit, TurnStore
+from services.turns import Commit, LoadedTurn, TurnStore
 from store.conversations import ConversationRow
 from store.database import UNAVAILABLE, Database
 from store.messages import MessageRow
 from wiring.bell import CHANNEL
+from wiring.logging import hide_names
 
 logger = structlog.get_logger(__name__)
 
@@ -132,7 +135,7 @@ class TurnRunner:
         """The outermost handler: whatever goes wrong, the conversation is given back and tried again."""
         structlog.contextvars.bind_contextvars(conversation_id=str(conversation.id), turn_seq=conversation.turn_seq)
         try:
-            with TURN_SECONDS.time():
+            with TURN_SECONDS.time(), _span(conversation):
                 await self._run(conversation)
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back(conversation, delay_seconds=0, has_failed=False))
@@ -157,16 +160,8 @@ class TurnRunner:
                 TURNS.labels("silent").inc()
                 return
             self._failpoint("turn.loaded")
-            if conversation.failures >= _MOST_FAILURES:
-                outcome, checkpoint_id = _give_up(), None
-            else:
-                outcome, checkpoint_id = await run_turn(
-                    self._graph,
-                    context=turn.context,
-                    messages=as_graph_messages(turn.said),
-                    thread_id=str(conversation.id),
-                    checkpoint_id=conversation.checkpoint_id,
-                )
+            with hide_names(*filter(None, (turn.context.contact.name,))):
+                outcome, checkpoint_id = await self._answer(turn)
             self._failpoint("turn.ran")
             result = await self._turns.commit(
                 turn, outcome, checkpoint_id=checkpoint_id, reruns=reruns, is_final=reruns >= _MOST_RERUNS
@@ -178,6 +173,17 @@ class TurnRunner:
             if result is Commit.COMMITTED and outcome.parts:
                 await self._delivery.send_conversation(conversation.tenant_id, conversation.id)
             return
+
+    async def _answer(self, turn: LoadedTurn) -> tuple[TurnOutcome, str | None]:
+        if turn.conversation.failures >= _MOST_FAILURES:
+            return _give_up(), None
+        return await run_turn(
+            self._graph,
+            context=turn.context,
+            messages=as_graph_messages(turn.said),
+            thread_id=str(turn.conversation.id),
+            checkpoint_id=turn.conversation.checkpoint_id,
+        )
 
     async def _keep_leases(self) -> None:
         while True:
@@ -202,6 +208,8 @@ class TurnRunner:
                 await self._delivery.drain(_SWEEP_LIMIT)
             except UNAVAILABLE as error:
                 logger.warning("runner.sweep_unavailable", error=type(error).__name__)
+            except Exception:
+                logger.exception("runner.sweep_failed")
 
     async def _listen(self) -> None:
         while True:
@@ -226,6 +234,16 @@ def as_graph_messages(rows: Sequence[MessageRow]) -> list[AnyMessage]:
         elif words:
             said.append(AIMessage(content=words, id=str(row.id), additional_kwargs={"author": row.author}))
     return said
+
+
+def _span(conversation: ConversationRow) -> AbstractContextManager[object]:
+    """Open a span for the turn: ids and numbers only, no texts. Without a tracer provider it does nothing."""
+    return trace.get_tracer("master-ia").start_as_current_span(
+        "turn",
+        attributes={"conversation.id": str(conversation.id), "turn.seq": conversation.turn_seq},
+        record_exception=False,  # its text could hold what the customer wrote
+        set_status_on_exception=False,
+    )
 
 
 def _give_up() -> TurnOutcome:

@@ -30,7 +30,7 @@ from services.inbox import note_send_error
 from services.parts import part_from_json, part_text
 from store import contacts, conversations, events, messages
 from store.conversations import ConversationRow
-from store.database import Database
+from store.database import UNAVAILABLE, Database
 from store.messages import MessageRow
 
 logger = structlog.get_logger(__name__)
@@ -105,9 +105,19 @@ class Delivery:
                 )  # fmt: skip
             if not rows:
                 break
-            await asyncio.gather(*(self._deliver(row) for row in rows))
+            await asyncio.gather(*(self._deliver_or_fail(row) for row in rows))
             handled += len(rows)
         return DrainResult(handled=handled, unknown=len(unknown), flagged=len(flagged))
+
+    async def _deliver_or_fail(self, row: MessageRow) -> None:
+        """The outermost handler of one message: one that cannot even be read must not hold up the others for ever."""
+        try:
+            await self._deliver(row)
+        except UNAVAILABLE:
+            raise
+        except Exception:
+            logger.exception("delivery.broken_message", message_id=str(row.id))
+            await self._fail(row, "internal")
 
     async def _deliver(self, row: MessageRow) -> bool:
         """Try to send one claimed message; say whether the conversation's next one may follow."""

@@ -232,3 +232,11 @@ async def test_our_reference_travels_with_the_message(world: World) -> None:
     await world.delivery().drain(10)
     (row,) = await world.outbox()
     assert world.fake.ledger[0]["reference"] == str(row.id)
+
+
+async def test_message_that_cannot_be_read_fails_and_does_not_hold_up_the_others(world: World) -> None:
+    await world.queue("estragada", "boa")
+    await world.execute("UPDATE messages SET content = '{\"part\": \"nonsense\"}' WHERE text = 'estragada'")
+    await world.delivery().drain(10)
+    assert await world.statuses() == ["failed", "sent"]
+    assert world.sent() == ["boa"]
