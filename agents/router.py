@@ -22,6 +22,16 @@ _EXPLICIT: tuple[tuple[AgentName, re.Pattern[str]], ...] = (
     ("sales", re.compile(r"\b(?:quero|queria|gostaria de|preciso) (?:contratar|assinar|comprar)\b")),
     ("persona", re.compile(rf"{_AREA}(?:suporte|tecnico|atendimento tecnico|setor tecnico|assistencia)\b")),
 )
+# Ending a contract is told by the knowledge base and done by a person; "plano" in it sells nothing.
+_ENDS_CONTRACT = re.compile(
+    r"\b(?:cancel(?:ar|a|e|amento)|encerr(?:ar|a|e|amento)|rescindir|rescisao)\b.{0,25}"
+    r"\b(?:planos?|contratos?|internet|assinatura|servicos?|linha|tudo)\b"
+    r"|\b(?:quero|queria|vou|preciso|desejo|gostaria de) (?:cancelar|encerrar|rescindir)\b"
+    r"(?!.{0,20}\b(?:mensage|promessa|acordo|combinado|pagamento|boleto|data|dia))"
+)
+_INTERRUPTS = 2
+_DOCUMENT_ALONE = re.compile(r"[\W\d]*(?:(?:meu|o|e|cpf|cnpj|numero|titular|do)\b[\W\d]*)*")
+_NAMES_BILL = re.compile(r"\b(?:fatura|boleto|segunda via|2a? ?via|divida|debito|paguei|pagar)\w*")
 _GREETING = re.compile(
     r"(?:(?:oi+e?|ola|opa|e ?ai|bom dia|boa (?:tarde|noite)|alo|hey|tudo (?:bem|bom|certo)|como vai|lia|por favor)\W*)+"
 )
@@ -53,8 +63,12 @@ def decide_by_rule(heard: Heard, turn: TurnContext, *, current: AgentName | None
     fixed = _fixed(heard, turn, current=current)
     if fixed is not None:
         return fixed
-    plain = normalize(heard.text)
+    plain = normalize(heard.words)
+    if not plain:
+        return Route(agent=current or _first_agent(turn), reason="a message without words")
     explicit = next((agent for agent, pattern in _EXPLICIT if pattern.search(plain)), None)
+    if explicit is None and _ENDS_CONTRACT.search(plain):
+        explicit = "persona"
     if turn.assigned_agent is not None:
         if explicit is not None and explicit != turn.assigned_agent:
             return Route(agent=explicit, reason=f"explicit request, away from assigned {turn.assigned_agent}")
@@ -68,9 +82,15 @@ def decide_by_rule(heard: Heard, turn: TurnContext, *, current: AgentName | None
 
 
 def _by_content(heard: Heard, plain: str, turn: TurnContext, *, current: AgentName | None) -> Route | None:
-    topic = content_topic(heard.text)
+    is_document = heard.has_new_document or (heard.has_wrong_document and _DOCUMENT_ALONE.fullmatch(plain))
+    if is_document and current != "sales":
+        return Route(agent="cobranca", reason="a document was typed")
+    # A single general word ("internet", "conta") opens a talk and interrupts none.
+    topic = content_topic(heard.words, least=_INTERRUPTS if current in ("cobranca", "sales") else 1)
     if topic is not None:
         return Route(agent=_BY_TOPIC[topic], reason=f"content: {topic}")
+    if _takes_up_collection(heard):
+        return Route(agent="cobranca", reason="a document, after talk of bills")
     if heard.says_paid:
         return Route(agent="cobranca", reason="content: says it is paid")
     if current is not None:
@@ -80,6 +100,22 @@ def _by_content(heard: Heard, plain: str, turn: TurnContext, *, current: AgentNa
     if _GREETING.fullmatch(plain):
         return Route(agent="persona", reason="greeting only")
     return None
+
+
+def _takes_up_collection(heard: Heard) -> bool:
+    """Tell whether a document answers what was said of bills while another agent had the conversation."""
+    if not heard.has_new_document:
+        return False
+    return any(content_topic(text) == "collection" or _NAMES_BILL.search(normalize(text)) for text in _recent(heard))
+
+
+def _recent(heard: Heard) -> tuple[str, ...]:
+    return heard.customer_texts[-_HISTORY_FOR_ROUTE:]
+
+
+def _first_agent(turn: TurnContext) -> AgentName:
+    """Name who answers when words tell nothing and nobody has the conversation yet."""
+    return turn.assigned_agent or ("cobranca" if turn.source == "campaign" else "persona")
 
 
 def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None) -> Route | None:
@@ -103,7 +139,7 @@ def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None) -> Rou
             effects=(HandOff(reason="pediu uma pessoa"),),
         )
     is_collection = current == "cobranca" or turn.source == "campaign" or turn.assigned_agent == "cobranca"
-    if heard.is_wrong_person and is_collection:
+    if heard.is_wrong_person and (is_collection or (current is None and content_topic(heard.words) is None)):
         return Route(
             reason="wrong person",
             reply="Desculpe o engano! Anotei que este número não é de quem procurávamos, e não vamos mais incomodar "

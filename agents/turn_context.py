@@ -1,6 +1,7 @@
 """What a turn's new messages say by rule, and the `Contexto do turno` message that tells the models (docs/tools.md)."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ from domain.dates_ptbr import DateReading, format_date, read_dates, weekday_name
 from domain.documents import find_document_attempts, find_documents
 from domain.money import find_amounts, format_brl
 from domain.turns import Agreement, Identity, TurnContext
+from domain.wording import called_name
 
 MARK = "Contexto do turno"
 # The rules' patterns take time that grows faster than the text: a flood must not stop every conversation of a process.
@@ -20,6 +22,9 @@ _HEAD_CHARS, _TAIL_CHARS = 800, 400
 _BURST_CHARS = 3000
 _SHORT_CHARS = 200
 _MOST_WISHES = 20
+_MOST_OPTIONS = 4
+# What the runner writes for a message without words: "[O cliente enviou um áudio, que você não consegue ouvir]".
+WITHOUT_WORDS = re.compile(r"\[O cliente enviou [^\]\n]{1,120}\]")
 _STATUS = {"certain": "certa", "ask": "perguntar", "invalid": "invalida"}
 _REASONS = {
     "open_ended": "a data ficou em aberto",
@@ -32,6 +37,8 @@ _REASONS = {
     "unclear_start": "não está claro a partir de quando contar",
     "depends_on_income": "depende de quando o dinheiro entrar",
     "no_such_date": "esse dia não existe no calendário",
+    "past_date": "esse dia já passou",
+    "refused": "o cliente disse que nesse dia não pode",
 }
 
 
@@ -44,6 +51,7 @@ class Heard:
     dates: tuple[DateReading, ...]
     amounts: tuple[int, ...]
     has_document: bool
+    has_new_document: bool
     has_wrong_document: bool
     asks_human: bool
     asks_opt_out: bool
@@ -57,6 +65,11 @@ class Heard:
     def text(self) -> str:
         """Give the new messages as one text, the newest of them when there are very many."""
         return "\n".join(_newest(self.new_texts))
+
+    @property
+    def words(self) -> str:
+        """Give what the customer wrote, without what stands for audios, images and the like."""
+        return "\n".join(text for text in _newest(self.new_texts) if not WITHOUT_WORDS.fullmatch(text.strip()))
 
 
 def hear(messages: Sequence[BaseMessage], *, today: date) -> Heard:
@@ -72,6 +85,7 @@ def hear(messages: Sequence[BaseMessage], *, today: date) -> Heard:
         dates=tuple(read_dates(joined, today=today, expects_day=_expects_day(messages))),
         amounts=tuple(amount.cents for amount in find_amounts(joined)),
         has_document=bool(in_new) or _has_document(customer[: len(customer) - len(new)]),
+        has_new_document=bool(in_new),
         has_wrong_document=bool(attempts) and not in_new,
         asks_human=any(map(intents.asks_human, wishes)),
         asks_opt_out=any(map(_opts_out, wishes)),
@@ -184,7 +198,7 @@ def context_block(
 
 def _first_name(identity: Identity) -> str | None:
     name = identity.get("customer_name", "") if identity["status"] == "confirmada" else ""
-    return name.split(" ")[0] or None
+    return called_name(name, document=identity.get("document", "")) or None
 
 
 def _agreement(agreement: Agreement | None) -> Mapping[str, str] | None:
@@ -199,11 +213,12 @@ def _agreement(agreement: Agreement | None) -> Mapping[str, str] | None:
     return written | ({"protocolo": agreement["protocol"]} if "protocol" in agreement else {})
 
 
-def _date(reading: DateReading) -> Mapping[str, str | None]:
+def _date(reading: DateReading) -> Mapping[str, object]:
     return {
         "trecho": reading.span,
         "data": format_date(reading.date) if reading.date else None,
         "dia_semana": weekday_name(reading.date) if reading.date else None,
         "situacao": _STATUS[reading.status],
+        "opcoes": [f"{weekday_name(day)}, {format_date(day)}" for day in reading.candidates[:_MOST_OPTIONS]],
         "motivo": _REASONS.get(reading.reason, "a data não está clara") if reading.reason else None,
     }

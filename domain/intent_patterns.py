@@ -89,7 +89,7 @@ NOT_OPT_OUT = re.compile(
 _PERSON = (
     r"(?:atendentes?|humanos?|ser\s+humano|pessoa|alguem|gente|gerente|supervisora?|operadora?|funcionari[oa]|"
     r"vendedora?|consultora?|"
-    r"responsavel|advogad[oa]|moca|moco|rapaz|setor|atendimento(?:\s+humano)?|suporte\s+humano|financeiro|ouvidoria|"
+    r"responsavel|advogad[oa]|moca|moco|rapaz|setor|departamento|cobranca|atendimento(?:\s+humano)?|suporte\s+humano|financeiro|ouvidoria|"
     r"representante|colaboradora?|tecnico|dono)"
 )
 _REAL = r"(?:\s+(?:de\s+verdade|real|humana?|mesmo|de\s+carne\s+e\s+osso))?"
@@ -250,11 +250,11 @@ _STRONG_COLLECTION = (
     r"cobraram|atras(?:o|ad[oa]s?|ei|ou|ar)|vencid[oa]s?|venceu|"
     r"vencimento|venceram|vence|codigo\s+de\s+barras?|linha\s+digitavel|negociar|negociacao|renegociar|acordo|"
     r"parcelar|parcelamento|parcelas?|"
-    r"paguei|quitar|quitei|inadimplen\w+|juros|multa|serasa|spc|negativad[oa]|nome\s+sujo|comprovante|mensalidades?|"
+    r"paguei|quitar|quitei|inadimplen\w+|juros|multa|serasa|spc|negativ(?:ad[oa]|ar|em)|nome\s+sujo|sujar\s+(?:o\s+)?meu\s+nome|protestar|comprovante|mensalidades?|"
     r"devendo|devo|deve|promessa|desbloque\w+|religar|religacao|cortad[oa]|cortaram|suspens[oa]|bloquead[oa]|"
     r"bloquearam|extrato"
 )
-_WEAK_COLLECTION = r"pix|pagar|pagamentos?|pago|conta|contas|pagando|valores?|valor|desconto|dinheiro|salario"
+_WEAK_COLLECTION = r"pix|pagar|pagamentos?|pago|conta(?!\s+(?:uma|um|mais|comigo|essa|essas|para|como|o\s+que))|contas|pagando|valores?|valor|desconto|dinheiro|salario"
 _STRONG_SALES = (
     r"planos?|megas?|giga|gigas|contratar|contrato\s+novo|contratacao|upgrade|assinar|assinatura\s+nova|promocao|"
     r"promocoes|promo|"
@@ -270,7 +270,7 @@ _STRONG_SUPPORT = (
     r"carrega|abre|esta\s+funcionando|pega|liga|navega)|wi\s?fi|wireless|roteador|"
     r"modem|onu|senha|oscila\w*|oscilando|travando|trava|luz\s+vermelha|luzes?|los|tecnico|visita\s+tecnica|"
     r"horarios?|enderecos?|funcionamento|que\s+horas?|abre|abrem|fecha|fecham|onde\s+fica|localizacao|"
-    r"loja|mudanca|mudei|mudar\s+de\s+(?:casa|endereco)|cabo|rompid[oa]|ping|velocidade\s+(?:baixa|ruim)|"
+    r"loja|mudanca|mudei\s+de\s+(?:casa|endereco)|mudar\s+de\s+(?:casa|endereco)|cabo|rompid[oa]|ping|velocidade\s+(?:baixa|ruim)|"
     r"parou\s+de\s+funcionar|problema|problemas|suporte|defeito|reparo|manutencao|instavel|instabilidade|app|"
     r"aplicativo|ruim"
 )

@@ -92,8 +92,8 @@ def is_negative(text: str) -> bool:
     return _is_made_of(text, patterns.NEGATIVE) and not _is_made_of(text, patterns.AFFIRMATIVE)
 
 
-def content_topic(text: str) -> Topic | None:
-    """Name the topic of a text by its words, None when nothing tells.
+def content_topic(text: str, *, least: int = _WEAK) -> Topic | None:
+    """Name the topic of a text by its words, None when nothing tells or the best sum is below `least`.
 
     A specific word ('fatura', 'plano', 'roteador') counts three, a general one ('pagar', 'internet') one. The highest
     sum wins; on a tie money owed goes before a sale and a sale before support: leaving a debt by mistake costs most.
@@ -105,7 +105,7 @@ def content_topic(text: str) -> Topic | None:
         "support": _score(plain, patterns.SUPPORT),
     }
     best = max(scores.values())
-    return next(topic for topic, score in scores.items() if score == best) if best else None
+    return next(topic for topic, score in scores.items() if score == best) if best >= max(least, _WEAK) else None
 
 
 def _score(plain: str, words: tuple[re.Pattern[str], re.Pattern[str]]) -> int:

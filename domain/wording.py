@@ -55,3 +55,20 @@ _GREETING_WORDS: Final = re.compile(
 def only_greets(folded: str) -> bool:
     """Tell whether nothing but a greeting was said."""
     return any(map(str.isalpha, folded)) and not _GREETING_WORDS.sub("", folded)
+
+
+_LEGAL_FORM: Final = re.compile(r"[\s,.-]+(?:ltda|s/?a|me|epp|eireli|mei)\.?$", re.IGNORECASE)
+_CNPJ_LENGTH: Final = 14
+
+
+def called_name(full_name: str, *, document: str) -> str:
+    """Give the name to call a holder by: a person's first name, a company's name without its legal form.
+
+    Registers often write in capitals; nobody is shouted at.
+    """
+    name = " ".join(full_name.split())
+    if len(document) == _CNPJ_LENGTH:
+        name = _LEGAL_FORM.sub("", name)
+    else:
+        name = name.split(" ")[0]
+    return name.title() if name.isupper() else name

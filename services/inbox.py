@@ -1,6 +1,6 @@
 """Take in what a verified webhook brought: messages once, statuses forward, everything else kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -19,6 +19,7 @@ from domain.messages import (
     StatusUpdate,
     can_become,
 )
+from services.gathering import Gathering
 from services.identity_resolution import resolve_contact
 from services.opt_out import record_opt_out
 from services.provider_events import act_on_event
@@ -51,6 +52,7 @@ class Inbox:
     def __init__(self, database: Database, quiet: QuietWindow) -> None:
         self._database = database
         self._quiet = quiet
+        self._gathering = Gathering(self._store_together)
 
     async def receive(self, account: AccountRow, parsed: ParsedWebhook, *, now: datetime) -> Received:
         """Store everything in `parsed` exactly once, however often and in whatever order it comes."""
@@ -67,13 +69,25 @@ class Inbox:
         self, account: AccountRow, item: InboundMessage | StatusUpdate | ProviderEvent, now: datetime
     ) -> int:
         """Store one item in a transaction of its own: two webhooks with the same people never wait for each other
-        in a circle, and what is stored stays stored when a later item fails and the provider sends all again."""
+        in a circle, and what is stored stays stored when a later item fails and the provider sends all again.
+
+        The usual message, from a known customer with a live conversation, needs one statement and shares it."""
+        if (
+            isinstance(item, InboundMessage)
+            and _is_usual(account, item)
+            and await self._gathering.add(self._as_row(account, item, now))
+        ):
+            return 1
         for _ in range(_TRIES - 1):
             try:
                 return await self._store(account, item, now)
             except RETRYABLE:
                 logger.info("inbox.deadlock_retried", provider=account.provider)
         return await self._store(account, item, now)
+
+    async def _store_together(self, tenant_id: UUID, given: Sequence[NewInbound]) -> set[UUID]:
+        async with self._database.tenant(tenant_id) as connection:
+            return await messages.receive_many(connection, tenant_id, given)
 
     async def _store(
         self, account: AccountRow, item: InboundMessage | StatusUpdate | ProviderEvent, now: datetime
@@ -219,6 +233,19 @@ class Inbox:
 
 def _is_opt_out(text: str) -> bool:
     return len(text) <= _KEYWORD_LIMIT and is_opt_out_keyword(text)
+
+
+def _is_usual(account: AccountRow, message: InboundMessage) -> bool:
+    return (
+        bool(message.addresses)
+        and not message.is_echo
+        and message.account_external_id == account.external_id
+        and not _is_opt_out(message)
+    )
+
+
+def _is_opt_out(message: InboundMessage) -> bool:
+    return message.provider_opt_out == "stop" or is_opt_out_keyword(message.text or "")
 
 
 def _content(message: InboundMessage) -> Mapping[str, object]:

@@ -75,6 +75,18 @@ class NewInbound:
     def parameters(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__slots__} | {"content": Jsonb(dict(self.content))}
 
+    def as_json(self) -> dict[str, object]:
+        """Give it as a record of a JSON parameter, without the tenant."""
+        return {
+            "id": str(self.id), "channel_account_id": str(self.channel_account_id),
+            "provider_message_id": self.provider_message_id, "address_kind": self.address_kind,
+            "address_value": self.address_value, "other_kinds": self.other_kinds, "other_values": self.other_values,
+            "kind": self.kind, "text": self.text, "content": self.content, "reply_to": self.reply_to,
+            "sent_at": self.sent_at.isoformat(), "now": self.now.isoformat(),
+            "quiet_until": self.quiet_until.isoformat(), "cap_seconds": self.cap_seconds,
+            "wants_turn": self.wants_turn,
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewOutbound:
@@ -135,6 +147,53 @@ _RECEIVE_KNOWN: LiteralString = f"""
         FOR UPDATE
     ),
     {_RECEIVE_TAIL}
+"""
+# The same for many messages of different customers. A look-up per message, for the same reason.
+_RECEIVE_MANY: LiteralString = """
+    WITH given AS (
+        SELECT * FROM jsonb_to_recordset(%(messages)s) AS g (
+            id uuid, channel_account_id uuid, provider_message_id text, address_kind text, address_value text,
+            other_kinds text[], other_values text[], kind text, text text, content jsonb, reply_to text,
+            sent_at timestamptz, now timestamptz, quiet_until timestamptz, cap_seconds float8, wants_turn boolean)
+    ), live AS (
+        SELECT g.*, c.id AS conversation_id
+        FROM given g
+        CROSS JOIN LATERAL (
+            SELECT c.id FROM conversations c
+            WHERE c.tenant_id = %(tenant_id)s AND c.channel_account_id = g.channel_account_id
+              AND c.status IN ('open', 'waiting') AND c.contact_id = (
+                  SELECT a.contact_id FROM addresses a
+                  WHERE a.tenant_id = %(tenant_id)s AND a.kind = g.address_kind AND a.value = g.address_value
+                    AND cardinality(g.other_kinds) = (
+                        SELECT count(*) FROM addresses o JOIN unnest(g.other_kinds, g.other_values)
+                            AS seen (kind, value) ON o.kind = seen.kind AND o.value = seen.value
+                        WHERE o.tenant_id = %(tenant_id)s AND o.contact_id = a.contact_id))
+            FOR UPDATE
+        ) c
+    ), stored AS (
+        INSERT INTO messages
+            (tenant_id, id, conversation_id, channel_account_id, direction, author, kind, text, content,
+             provider_message_id, reply_to, sent_at, created_at)
+        SELECT %(tenant_id)s, id, conversation_id, channel_account_id, 'in', 'customer', kind, text, content,
+               provider_message_id, reply_to, sent_at, now
+        FROM live
+        ON CONFLICT (tenant_id, channel_account_id, provider_message_id) WHERE provider_message_id IS NOT NULL
+            DO NOTHING
+        RETURNING id, seq, conversation_id
+    )
+    UPDATE conversations c SET
+        status = 'open', address_kind = l.address_kind, address_value = l.address_value,
+        last_inbound_at = greatest(c.last_inbound_at, l.sent_at),
+        last_inbound_seq = CASE WHEN l.wants_turn THEN s.seq ELSE c.last_inbound_seq END,
+        first_unanswered_at = CASE WHEN l.wants_turn THEN coalesce(c.first_unanswered_at, l.now)
+            ELSE c.first_unanswered_at END,
+        turn_due_at = CASE WHEN l.wants_turn AND c.handler = 'bot'
+            THEN least(l.quiet_until,
+                       coalesce(c.first_unanswered_at, l.now) + make_interval(secs => l.cap_seconds))
+            ELSE c.turn_due_at END
+    FROM stored s JOIN live l ON l.id = s.id
+    WHERE c.tenant_id = %(tenant_id)s AND c.id = s.conversation_id
+    RETURNING s.id
 """
 _RECEIVE_IN: LiteralString = f"""
     WITH live AS (SELECT id FROM conversations WHERE id = %(conversation_id)s FOR UPDATE),
@@ -261,6 +320,16 @@ async def receive_known(connection: Connection, message: NewInbound) -> UUID | N
     cursor = await connection.execute(_RECEIVE_KNOWN, message.parameters())
     row = await cursor.fetchone()
     return row["id"] if row else None
+
+
+async def receive_many(connection: Connection, tenant_id: UUID, given: Sequence[NewInbound]) -> set[UUID]:
+    """Store messages from known addresses into their live conversations; return the ids of those stored so.
+
+    No two may be of one address.
+    """
+    parameters = {"tenant_id": tenant_id, "messages": Jsonb([message.as_json() for message in given])}
+    cursor = await connection.execute(_RECEIVE_MANY, parameters)
+    return {row["id"] for row in await cursor.fetchall()}
 
 
 async def receive_in(connection: Connection, conversation_id: UUID, message: NewInbound) -> bool:

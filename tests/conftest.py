@@ -1,8 +1,11 @@
 """What every test may ask for: real PostgreSQL and Redis, a clock to move, and a guard against the outside world."""
 
 import ipaddress
+import logging
 import os
 import socket
+import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any, LiteralString
@@ -11,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import redis as redis_client
+import structlog
 from psycopg import sql
 
 from tests.fakes_clock import FakeClock
@@ -63,6 +67,20 @@ def _no_outside_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what a test configured: the next one finds the logs as pytest set them up."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
+    yield
+    if structlog.is_configured():
+        root.handlers[:], level, sys.excepthook, threading.excepthook = before
+        root.setLevel(level)
+        logging.captureWarnings(False)
+        structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture

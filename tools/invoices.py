@@ -8,6 +8,7 @@ from domain.messages import Text
 from domain.money import format_brl
 from domain.ports import CrmUnavailable, CustomerUnknown, DebtStatement
 from domain.turns import Agreement, Evidence
+from domain.wording import called_name
 from services.collection import (
     FormUnavailable,
     InvoiceUnknown,
@@ -120,7 +121,7 @@ def _described(statement: DebtStatement, promise: Agreement | None) -> dict[str,
     name = " ".join(statement.customer_name.split())
     return {
         "nome": name,
-        "primeiro_nome": name.split(" ")[0],
+        "primeiro_nome": called_name(name, document=statement.document),
         "total": format_brl(statement.total_cents),
         "quantidade": len(statement.invoices),
         "faturas": [

@@ -13,7 +13,8 @@ from agents.offline.recall import dates_said, day_from
 from agents.offline.signals import Signal
 from domain.wording import fold
 
-_THE_REST: Final = re.compile(r"\be (?:[oa] )?(?:resto|restante|outra (?:parte|metade))\b")
+_THE_REST: Final = re.compile(r"\be (?:[oa] )?(?:resto|restante|outra (?:parte|metade))\b|\bmetade\b.+\bmetade\b", re.DOTALL)
+_AT_ONCE: Final = re.compile(r"\b(?:agora(?! nao)|agorinha|ja ja|imediatamente)\b")
 _ASKED_AMOUNT: Final = re.compile(r"\b(valor|quanto|total|mais antiga|tudo)\b")
 _CHANGES_DAY: Final = re.compile(r"\b(mud\w+|troc\w+|outr[ao])\b.{0,15}\b(data|dia)\b")
 _ASKED_DAY: Final = re.compile(r"\b(dia|data|quando)\b")
@@ -23,7 +24,8 @@ _DAY_PROBLEMS: Final = (
     (r"past|passou|passad", "Essa data já passou. Qual dia, de hoje em diante, fica bom para você?"),
     (r"mismatch|nao bate", "Fiquei na dúvida: esse dia da semana não bate com essa data. Qual dia é o certo?"),
     (r"ambiguous_range|mais de um dia", "Entre esses dias, qual fica melhor para você, exatamente?"),
-    (r"refused|recus", "Sem problema. Qual dia fica bom para você, então?"),
+    (r"approximate|aproximada", "Entendi, por volta desse dia! Para eu anotar certinho, qual seria o dia exato?"),
+    (r"refused|recus|nao pode", "Sem problema. Qual dia fica bom para você, então?"),
     (r"income|dinheiro", "Entendi, quando o dinheiro entrar! Para eu anotar certinho, que dia isso costuma acontecer?"),
     (r"open_ended|em aberto", "Entendi! Para eu anotar certinho, qual seria o dia exato?"),
 )
@@ -71,8 +73,10 @@ def read_wish(turn: Turn, debt: Debt) -> Wish:
     talks_money = talks_money or turn.says(Signal.PAY_INTENT)
     amount = chosen_amount(turn.said, context.amounts, debt) if talks_money else None
     date = sure[-1] if sure else None
+    if date is None and unclear is None and context.amounts and amount is not None and _AT_ONCE.search(turn.said):
+        date = context.date or None
     several = len(set(sure)) > 1 and not turn.says(Signal.CORRECTION)
-    several = several or (bool(context.amounts) and _THE_REST.search(turn.said) is not None)
+    several = several or (bool(context.amounts or sure) and _THE_REST.search(turn.said) is not None)
     if context.proposal is not None:
         return Wish(date=date, amount=amount, unclear=unclear, several_days=several)
     if amount is None and (date or unclear):
@@ -197,6 +201,8 @@ def ask_day(turn: Turn, unclear: SaidDate | None) -> str:
     if unclear is None:
         return turn.pick("Em que dia você consegue pagar?", "Qual dia fica bom para você pagar?")
     reason = fold(unclear.reason)
+    if len(unclear.options) == 2 and re.search(r"mismatch|nao bate|ambiguous_week|proxima|daqui a uma semana", reason):
+        return f"Só para eu anotar certinho: você quis dizer {unclear.options[0]}, ou {unclear.options[1]}?"
     known = next((answer for words, answer in _DAY_PROBLEMS if re.search(words, reason)), None)
     if known is not None:
         return known
@@ -236,11 +242,17 @@ def negotiate(turn: Turn, debt: Debt) -> str | None:
         return join(
             "Ótimo, esse valor já ajuda." if cents_of(amount) != cents_of(debt.total) else "Ótimo!", ask_day(turn, None)
         )
-    if proposal is not None and _CHANGES_DAY.search(turn.said):
+    if _moves_promise(turn, wish) or (proposal is not None and _CHANGES_DAY.search(turn.said)):
         return "Sem problema! Para qual dia você quer mudar?"
     if proposal is not None and turn.is_no:
         return "Sem problema, ainda não gravei nada. O que você prefere mudar: o dia ou o valor?"
     return None
+
+
+def _moves_promise(turn: Turn, wish: Wish) -> bool:
+    """Tell whether the customer wants the stored promise on another day, without naming one."""
+    stored = turn.context.promise
+    return stored is not None and wish.date is None and wish.unclear is None and bool(_CHANGES_DAY.search(turn.said))
 
 
 def _repeats_promise(turn: Turn, wish: Wish) -> bool:

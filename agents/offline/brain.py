@@ -14,6 +14,7 @@ from agents.offline.debt import cents_of
 from agents.offline.phrases import with_one_emoji
 from agents.offline.reading import CallNeeded, Json, Turn, as_text, first_json, read_turn
 from agents.offline.refining import refine
+from agents.offline.repetition import without_third_asking
 from agents.offline.sales_talk import sales_reply
 from agents.offline.structured import fill
 from agents.offline.support_talk import support_reply
@@ -71,7 +72,7 @@ def _reply(
         return _called(messages, schemas, call.name, call.arguments)
     if forced is not None:
         return _called(messages, schemas, forced, fill(forced, schemas[forced], messages, turn))
-    return AIMessage(content=with_one_emoji(text))
+    return AIMessage(content=with_one_emoji(without_third_asking(turn, text)))
 
 
 def _forced_tool(schemas: Mapping[str, Json], tool_choice: str | None) -> str | None:

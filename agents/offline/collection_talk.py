@@ -3,6 +3,7 @@
 from typing import Final
 
 from agents.offline.agreement import ask_amount, ask_day, asked_amount, negotiate, read_wish
+from agents.offline.boundaries import within_bounds
 from agents.offline.code_talk import after_code, payment_code, wants_code
 from agents.offline.courtesy import (
     asked_to_leave,
@@ -16,15 +17,17 @@ from agents.offline.courtesy import (
     named_hello,
     offered_human,
     unknown_answer,
+    wants_call,
     wrong_person,
 )
 from agents.offline.debt import Debt, OpenInvoice
 from agents.offline.identity_talk import document_argument, identity_reply, look_up, lookup_problem, must_look_up
 from agents.offline.phrases import HUMAN_OFFER, day_of, holder_name, introduction, join, lines
-from agents.offline.reading import Turn
+from agents.offline.reading import Turn, as_text
 from agents.offline.signals import Signal
 from domain.documents import find_documents
 
+_DOCUMENT_ALONE: Final = 40
 _CLOSING_SENTENCE: Final = "Posso ajudar em mais alguma coisa?"
 
 
@@ -33,6 +36,9 @@ def collection_reply(turn: Turn) -> str:
     leaving = asked_to_leave(turn)
     if leaving is not None:
         return leaving
+    bounded = None if is_wrong_person(turn) else within_bounds(turn)
+    if bounded is not None:
+        return bounded
     if turn.context.identity != "confirmada":
         if turn.context.identity == "bloqueada" or is_wrong_person(turn) or not must_look_up(turn):
             return identity_reply(turn)
@@ -55,10 +61,14 @@ def _first_news(turn: Turn, debt: Debt) -> str:
     if not debt.invoices:
         return join(no_debt(debt), _CLOSING_SENTENCE)
     statement = lines((_empathy(turn) or "", debt_statement(debt, thanks=True)))
-    if debt.promise is not None:
+    if debt.promise is not None and not (turn.context.dates or turn.context.amounts):
         return lines((statement, _promise_reminder(debt)))
     if turn.says(Signal.HARDSHIP) and not turn.context.dates:
-        return lines((statement, hardship(turn)))
+        return lines((statement, no_pressing(turn)))
+    if turn.said_before(Signal.HARDSHIP, bursts=4) and not turn.context.dates:
+        return lines((statement, no_pressing(turn)))
+    if turn.says(Signal.DISPUTE) or turn.said_before(Signal.DISPUTE, bursts=4):
+        return lines((statement, join("Se algo aí não bate, quem pode corrigir é uma pessoa da equipe.", HUMAN_OFFER)))
     agreed = negotiate(turn, debt)
     if wants_code(turn) or (turn.said_before(Signal.CODE, bursts=4) and not turn.past("gerar_segunda_via")):
         return lines((statement, join(payment_code(turn, debt), agreed or after_code(turn))))
@@ -126,21 +136,27 @@ def _confirmed_reply(turn: Turn) -> str:
     if not debt.invoices:
         return _without_debt(turn, debt)
     if _typed_another_document(turn):
-        return join("Nesta conversa eu sigo só com o cadastro já confirmado.", _next_step(turn))
+        return join("Por segurança, nesta conversa eu sigo só com o cadastro já confirmado.", _next_step(turn))
+    if find_documents(turn.new_text) and len(turn.said) < _DOCUMENT_ALONE:
+        return join(f"Seu cadastro já está confirmado{_comma(debt)}, não precisa mandar de novo.", _next_step(turn))
     reply = _helped(turn, debt)
     return lines((debt_statement(debt), reply)) if fresh else reply
 
 
 def _typed_another_document(turn: Turn) -> bool:
-    known = {document for text in turn.earlier_texts for document in find_documents(text)}
+    """Tell whether a document was typed that is not the one this conversation was confirmed with."""
     typed = set(find_documents(turn.new_text))
-    return bool(known) and bool(typed) and not typed & known
+    looked_up = (result for result in turn.past_results if result.name == "consultar_faturas_cpf" and result.is_ok)
+    confirmed = {
+        document for result in looked_up for document in find_documents(as_text(result.arguments.get("cpf_cnpj")))
+    }
+    return bool(typed) and bool(confirmed) and not typed & confirmed
 
 
 def _without_debt(turn: Turn, debt: Debt) -> str:
     if closes(turn) or turn.says(Signal.NOT_NOW):
         return farewell(turn)
-    if _is_open_question(turn):
+    if _is_open_question(turn) and not turn.says(Signal.DEBT_QUESTION):
         return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
     return join(no_debt(debt), _CLOSING_SENTENCE)
 
@@ -150,7 +166,7 @@ def _helped(turn: Turn, debt: Debt) -> str:
     wish = read_wish(turn, debt)
     settles = wish.date is not None or wish.unclear is not None
     feeling = _empathy(turn)
-    if turn.context.wants_call or turn.says(Signal.CALL):
+    if wants_call(turn):
         return join(feeling, cannot_call(turn))
     if turn.says(Signal.PART_ONLY) and not settles:
         return "Sem problema, dá para começar por uma parte. Quanto fica bom para você?"
@@ -162,7 +178,7 @@ def _helped(turn: Turn, debt: Debt) -> str:
     if turn.says(Signal.DISPUTE):
         return join(*parts, "Entendo sua dúvida, e ela merece ser analisada por quem pode corrigir.", HUMAN_OFFER)
     if turn.says(Signal.DISCOUNT) and not settles:
-        return join(*parts, _no_discount(debt))
+        return join(*parts, _no_discount(turn, debt))
     if wants_code(turn):
         parts.append(payment_code(turn, debt))
         return join(*parts, negotiate(turn, debt) if settles or turn.context.proposal else after_code(turn))
@@ -186,6 +202,13 @@ def hardship(turn: Turn) -> str:
     """Stop pressing: a person may look for a way, when the customer wants."""
     return join(
         turn.pick("Sinto muito por esse momento.", "Poxa, sinto muito que você esteja passando por isso."),
+        no_pressing(turn),
+    )
+
+
+def no_pressing(_turn: Turn) -> str:
+    """Leave the holder in peace, and offer somebody who may look for a way."""
+    return join(
         "Não precisa resolver nada agora.",
         "Se quiser, alguém pode ver as possibilidades com calma. Quer que eu te passe para uma pessoa da equipe?",
     )
@@ -228,7 +251,9 @@ def _comma(debt: Debt) -> str:
 # --- the rest of the talk
 
 
-def _no_discount(debt: Debt) -> str:
+def _no_discount(turn: Turn, debt: Debt) -> str:
+    if turn.recent_replies and "desconto nem parcelar" in turn.recent_replies[-1]:
+        return join("Desconto, juros e parcelamento só uma pessoa da equipe pode avaliar.", HUMAN_OFFER)
     start = "Entendo! Por aqui não tenho autorização para dar desconto nem parcelar."
     if len(debt.invoices) > 1:
         return join(
@@ -259,7 +284,8 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
     if turn.says(Signal.WHO) or turn.says(Signal.DISTRUST):
         return join(introduction(turn), "Nunca peço senha nem dados de cartão.", _next_step(turn))
     if turn.says(Signal.CONSEQUENCE):
-        return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
+        known = from_knowledge(turn, turn.new_text)
+        return known or join("Entendo a preocupação.", unknown_answer(turn))
     if closes(turn) and not (context.proposal and turn.is_yes):
         return farewell(turn)
     if greets_only(turn):

@@ -6,8 +6,9 @@ from typing import Final
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, greeting, holder_name, introduction, join
 from agents.offline.reading import Json, ToolResult, Turn, as_rows, as_text
 from agents.offline.signals import Signal
+from domain import intents
 from domain.stems import overlap, stems
-from domain.wording import only_greets
+from domain.wording import fold, only_greets
 
 _OFFERED_HUMAN: Final = re.compile(r"\b(passe para (uma pessoa|ela)|transfir\w+)\b")
 _ASKED_WHO: Final = re.compile(r"\bfalo com \w+\?$")
@@ -16,6 +17,9 @@ _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _MAX_PASSAGE: Final = 320
 _LEAST_OVERLAP: Final = 0.34
 _LEAST_SHARED: Final = 2
+_FEW_STEMS: Final = 2
+_DID_NOT_HELP: Final = re.compile(r"\bnao tenho (?:aqui|informacao)|\beu nao tenho\b|\bnao entendi (?:bem|direito)")
+_ASKS: Final = re.compile(r"\b(?:qual|quais|como|onde|quando|quanto|quem|por que|quero|queria|preciso|gostaria|tem)\b")
 
 
 def offered_human(turn: Turn) -> bool:
@@ -32,6 +36,11 @@ def wants_human(turn: Turn) -> bool:
     if turn.context.proposal is not None and re.search(r"\b(confirm|registr)", turn.said):
         return False  # the yes is for the agreement that was read back before the offer
     return offered_human(turn) and turn.is_plain_yes
+
+
+def wants_call(turn: Turn) -> bool:
+    """Tell whether the customer asks to be telephoned; one rule for all models (domain/intents.py)."""
+    return turn.context.wants_call or intents.asks_call(turn.new_text)
 
 
 def hand_over(turn: Turn, reason: str) -> str:
@@ -94,6 +103,16 @@ def wrong_person(turn: Turn) -> str:
     )
 
 
+def distrust(turn: Turn) -> str:
+    """Answer the fear of a fraud: who writes, what is never asked for."""
+    return join(
+        "Entendo o cuidado, e você faz bem em desconfiar.",
+        f"Sou a {turn.context.assistant}, assistente virtual da {turn.context.company}, e nunca peço senha, código de "
+        "verificação nem dados de cartão.",
+        "Quer seguir por aqui, ou prefere que eu te passe para uma pessoa da equipe?",
+    )
+
+
 def farewell(turn: Turn) -> str:
     """Close warmly."""
     name = holder_name(turn) or ""
@@ -137,14 +156,14 @@ def best_passage(question: str, result: ToolResult) -> Json | None:
 
 def is_about(question: str, passage: str) -> bool:
     """Tell whether a passage shares enough of the question's words to answer it."""
-    asked = set(stems(question))
+    asked = {stem for stem in stems(question) if not stem.isdigit()}
     shared = len(asked & set(stems(passage)))
     return bool(asked) and shared >= min(_LEAST_SHARED, len(asked)) and shared / len(asked) >= _LEAST_OVERLAP
 
 
 def quoted(question: str, passage: Json) -> str:
     """Return the sentences of a passage nearest to the question, in their order, with the source's title."""
-    text = as_text(passage.get("texto"))
+    text = _near_paragraphs(question, as_text(passage.get("texto")))
     if len(text) > _MAX_PASSAGE:
         sentences = [sentence for sentence in _SENTENCE.split(text) if sentence]
         ranked = sorted(range(len(sentences)), key=lambda at: (-overlap(question, sentences[at]), at))
@@ -157,6 +176,13 @@ def quoted(question: str, passage: Json) -> str:
     return f"{text} (Fonte: {title})" if title else text
 
 
+def _near_paragraphs(question: str, text: str) -> str:
+    """Return the paragraphs that share words with the question, all of them when none does."""
+    paragraphs = [paragraph for paragraph in re.split(r"\n\s*\n", text) if paragraph.strip()]
+    near = [paragraph for paragraph in paragraphs if overlap(question, paragraph) > 0]
+    return "\n\n".join(near or paragraphs)
+
+
 def from_knowledge(turn: Turn, question: str) -> str | None:
     """Answer from the knowledge base; None when it holds no answer."""
     result = turn.use("buscar_conhecimento", pergunta=question)
@@ -167,11 +193,27 @@ def from_knowledge(turn: Turn, question: str) -> str | None:
 
 
 def unknown_answer(turn: Turn) -> str:
-    """Say that the answer is not known and offer a person."""
+    """Say that the answer is not known and offer a person; after two such answers call one."""
+    if len(turn.recent_replies) > 1 and all(_DID_NOT_HELP.search(fold(reply)) for reply in turn.recent_replies[-2:]):
+        return join("Acho melhor uma pessoa da equipe te ajudar com isso.", hand_over(turn, _could_not_help(turn)))
+    if not _is_question(turn):
+        return turn.pick(
+            "Desculpe, não entendi bem. Pode me contar com outras palavras o que você precisa?",
+            "Acho que não entendi direito. Pode me contar de outro jeito como posso ajudar?",
+        )
     return join(
         turn.pick("Essa informação eu não tenho aqui.", "Sobre isso eu não tenho informação segura por aqui."),
         HUMAN_OFFER,
     )
+
+
+def _could_not_help(turn: Turn) -> str:
+    return f"A assistente não conseguiu ajudar: {turn.new_text[:120]}".strip()
+
+
+def _is_question(turn: Turn) -> bool:
+    """Tell whether something was asked for, rather than words that tell nothing ("hmm", "bla bla")."""
+    return "?" in turn.new_text or _ASKS.search(turn.said) is not None or len(set(stems(turn.said))) > _FEW_STEMS
 
 
 def named_hello(turn: Turn) -> str:

@@ -11,6 +11,7 @@ from agents.offline.courtesy import (
     greets_only,
     hello,
     is_wrong_person,
+    wants_call,
     wrong_person,
 )
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
@@ -49,7 +50,12 @@ def typed_document(turn: Turn) -> str:
 
 
 def document_argument(turn: Turn) -> str:
-    """Return what stands for the document in a call; the tools take the confirmed one whatever is passed."""
+    """Return what stands for the document in a call: the one typed, or, once confirmed, a word for the confirmed one.
+
+    After the confirmation a customer may type anybody's number; it must not reach a tool.
+    """
+    if turn.context.identity == "confirmada":
+        return _UNKNOWN_DOCUMENT
     return typed_document(turn) or _UNKNOWN_DOCUMENT
 
 
@@ -161,6 +167,12 @@ def _sorry_for_trouble(turn: Turn) -> str | None:
 
 def _asked_about_us(turn: Turn) -> str | None:
     """Answer who we are, what it is about and whether it is safe, or None."""
+    if turn.says(Signal.CONSEQUENCE) and not turn.says(Signal.FEES):
+        return join(
+            introduction(turn) if turn.context.is_first_reply else None,
+            "Entendo a preocupação. Essa resposta eu não tenho por aqui, e não quero te dizer nada sem certeza.",
+            HUMAN_OFFER,
+        )
     if turn.says(Signal.DISTRUST) and "nunca peco senha" in fold(turn.last_reply):
         return join("Sem problema, você não precisa informar nada por aqui.", HUMAN_OFFER)
     if turn.says(Signal.DISTRUST):
@@ -195,12 +207,15 @@ def identity_reply(turn: Turn) -> str:
         return wrong_person(turn)
     if turn.context.identity == "bloqueada":
         return join(hello(turn), "Por segurança, hoje não consigo mais confirmar os dados por aqui.", HUMAN_OFFER)
-    if turn.context.wants_call or turn.says(Signal.CALL):
+    if wants_call(turn):
         return join(hello(turn), cannot_call(turn))
     if _mistyped(turn):
         return join(
             hello(turn), "Esse número parece ter algum dígito trocado. Pode conferir o CPF ou CNPJ e me mandar de novo?"
-        )
+        ) if not turn.says(Signal.HARDSHIP) else join(
+            hello(turn), _sorry_for_trouble(turn),
+            "Esse número parece ter um dígito trocado; quando puder, confira e me mande de novo.", HUMAN_OFFER,
+        )  # fmt: skip
     sorry = _sorry_for_trouble(turn)
     if sorry is not None:
         return join(hello(turn), sorry, HUMAN_OFFER)
@@ -216,7 +231,7 @@ def identity_reply(turn: Turn) -> str:
 
 def _asks_something_else(turn: Turn) -> bool:
     """Tell whether the question has nothing to do with the holder's bills, so that anybody may have the answer."""
-    if turn.says(Signal.PROBLEM) or turn.says(Signal.HOURS) or turn.says(Signal.PRODUCT):
+    if turn.says(Signal.PROBLEM) or turn.says(Signal.FEES) or turn.says(Signal.HOURS) or turn.says(Signal.PRODUCT):
         return True
     about_bills = (
         Signal.BILLING,
@@ -250,6 +265,8 @@ def _towards_document(turn: Turn) -> str:
         return from_knowledge(turn, turn.new_text) or join(
             "Sobre isso eu não tenho informação segura por aqui.", HUMAN_OFFER
         )
+    if turn.says(Signal.DISPUTE):
+        return join("Entendo, e vamos conferir isso com cuidado.", ask_document(turn))
     if turn.context.dates or turn.says(Signal.BILLING) or turn.says(Signal.CODE) or turn.says(Signal.PAY_INTENT):
         return join(turn.pick("Claro, eu te ajudo com isso!", "Vamos ver isso juntos!"), ask_document(turn))
     return join("Certo!" if turn.is_yes else None, ask_document(turn))

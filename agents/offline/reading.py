@@ -1,12 +1,13 @@
 """What the offline model reads: the turn's context, the words of the customer, the results of its tools."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from zlib import crc32
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
 from agents.offline.signals import Signal, says
 from domain.wording import fold
@@ -26,6 +27,8 @@ _MORE_THAN_YES: Final = (
     Signal.ANGER,
     Signal.DIGITS,
 )
+_WITHOUT_WORDS: Final = re.compile(r"\[O cliente enviou ([^\]\n]{1,120})\]")
+_REPLIES_REMEMBERED: Final = 3
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -88,6 +91,7 @@ class SaidDate:
     weekday: str
     certainty: str
     reason: str
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +150,7 @@ class TurnContext:
                     weekday=as_text(row.get("dia_semana")),
                     certainty=as_text(row.get("situacao")),
                     reason=as_text(row.get("motivo")),
+                    options=as_texts(row.get("opcoes")),
                 )
                 for row in as_rows(block.get("datas"))
             ),
@@ -167,6 +172,7 @@ class ToolResult:
 
     name: str
     data: Json
+    arguments: Json = field(default_factory=dict)
 
     @property
     def is_ok(self) -> bool:
@@ -206,6 +212,7 @@ class Turn:
     seed: int
     said: str = field(default="")
     asked: str = field(default="")
+    recent_replies: tuple[str, ...] = ()
 
     def says(self, signal: Signal) -> bool:
         """Tell whether the new messages carry the signal."""
@@ -217,8 +224,14 @@ class Turn:
 
     @property
     def new_text(self) -> str:
-        """Return the new messages as one text."""
-        return "\n".join(self.new_texts)
+        """Return the customer's new words as one text."""
+        return "\n".join(text for text in self.new_texts if not _WITHOUT_WORDS.fullmatch(text.strip()))
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """Return what came without words, as the runner describes it: "um áudio, que você não consegue ouvir"."""
+        found = (_WITHOUT_WORDS.fullmatch(text.strip()) for text in self.new_texts)
+        return tuple(match[1] for match in found if match)
 
     @property
     def is_yes(self) -> bool:
@@ -268,16 +281,18 @@ def _context_of(messages: Sequence[BaseMessage]) -> TurnContext:
     return TurnContext()
 
 
-def _results_of(messages: Sequence[BaseMessage], names: Mapping[str, str]) -> Iterator[ToolResult]:
+def _results_of(messages: Sequence[BaseMessage], calls: Mapping[str, ToolCall]) -> Iterator[ToolResult]:
     for message in messages:
         if isinstance(message, ToolMessage):
             data = first_json(str(message.text)) or {"ok": False, "erro": "sistema_indisponivel"}
-            yield ToolResult(name=message.name or names.get(message.tool_call_id, ""), data=data)
+            call = calls.get(message.tool_call_id)
+            name = message.name or (call["name"] if call else "")
+            yield ToolResult(name=name, data=data, arguments=call["args"] if call else {})
 
 
-def _call_names(messages: Sequence[BaseMessage]) -> dict[str, str]:
+def _calls_by_id(messages: Sequence[BaseMessage]) -> dict[str, ToolCall]:
     return {
-        str(call["id"]): call["name"]
+        str(call["id"]): call
         for message in messages
         if isinstance(message, AIMessage)
         for call in message.tool_calls
@@ -292,6 +307,12 @@ def last_question(reply: str) -> str:
         return ""
     start = max(folded.rfind(mark, 0, end) for mark in (".", "!", "\n", "?"))
     return folded[start + 1 : end + 1].strip()
+
+
+def _recent_replies(before: Sequence[BaseMessage]) -> tuple[str, ...]:
+    """Return the last replies, one per turn, oldest first."""
+    replies = [str(message.text) for message in before if isinstance(message, AIMessage) and message.text]
+    return tuple(replies[-_REPLIES_REMEMBERED:])
 
 
 def read_turn(messages: Sequence[BaseMessage], tools: frozenset[str]) -> Turn:
@@ -312,17 +333,18 @@ def read_turn(messages: Sequence[BaseMessage], tools: frozenset[str]) -> Turn:
             break
         if isinstance(message, AIMessage) and message.text:
             replies.append(str(message.text))
-    names = _call_names(talk)
+    calls = _calls_by_id(talk)
     last_reply = "\n".join(reversed(replies))
     return Turn(
         context=context,
         new_texts=new_texts,
         earlier_texts=tuple(str(message.text) for message in before if isinstance(message, HumanMessage))[-12:],
         last_reply=last_reply,
-        results={result.name: result for result in _results_of(now, names)},
-        past_results=tuple(_results_of(before, names)),
+        results={result.name: result for result in _results_of(now, calls)},
+        past_results=tuple(_results_of(before, calls)),
         tools=tools,
         seed=crc32("\n".join((*new_texts, last_reply)).encode()),
-        said=fold("\n".join(new_texts)),
+        said=fold("\n".join(text for text in new_texts if not _WITHOUT_WORDS.fullmatch(text.strip()))),
         asked=last_question(last_reply),
+        recent_replies=_recent_replies(before),
     )

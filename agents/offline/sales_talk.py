@@ -5,6 +5,7 @@ from typing import Final
 
 from rapidfuzz import fuzz, process
 
+from agents.offline.boundaries import within_bounds
 from agents.offline.courtesy import (
     asked_to_leave,
     cannot_call,
@@ -16,6 +17,7 @@ from agents.offline.courtesy import (
     is_wrong_person,
     offered_human,
     unknown_answer,
+    wants_call,
     wrong_person,
 )
 from agents.offline.debt import cents_of
@@ -30,6 +32,9 @@ _STREET: Final = re.compile(
     re.IGNORECASE,
 )
 _SPEED: Final = re.compile(r"\b(\d{2,4}) ?(?:m(?:ega|b)?\b)")
+_GIGA: Final = re.compile(r"\b(\d|um|uma)? ?g(?:iga(?:bit)?s?|b(?:ps)?|bits?)?\b")
+_TWO_SPEEDS: Final = re.compile(r"\b(\d{3,4})\b.{0,25}?\b(\d{3,4})\b")
+_MEGAS_IN_GIGA: Final = 1000
 _BARE_SPEED: Final = re.compile(r"^\W*(?:[oa] )?(?:de )?(\d{2,4})\W*$")
 _GIVEN: Final = (
     ("email", _EMAIL, ("email", "e-mail", "e_mail")),
@@ -61,11 +66,11 @@ def sales_reply(turn: Turn) -> str:
         return leaving
     if is_wrong_person(turn):
         return wrong_person(turn)
-    return join(hello(turn), _answer(turn))
+    return within_bounds(turn) or join(hello(turn), _answer(turn))
 
 
 def _answer(turn: Turn) -> str:
-    if turn.context.wants_call or turn.says(Signal.CALL):
+    if wants_call(turn):
         return cannot_call(turn)
     saved = _save_given(turn)
     if not turn.said or (greets_only(turn) and saved is None):
@@ -77,10 +82,20 @@ def _answer(turn: Turn) -> str:
     if _buys(turn):
         return join(saved, _closing(turn))
     if _asks_products(turn):
-        return join(saved, _quote(turn))
+        return lines((join(saved, _quote(turn)), _about_bills(turn) or ""))
     if saved is not None:
         return join(saved, _finish_question(turn))
     return _other_talk(turn)
+
+
+def _about_bills(turn: Turn) -> str | None:
+    """Take up a bill asked for beside a plan: collection goes on with it in the next message."""
+    if not any(turn.says(signal) for signal in (Signal.CODE, Signal.BILLING, Signal.PAID)):
+        return None
+    what = "o boleto" if turn.says(Signal.BOLETO) else "o pagamento"
+    if turn.context.identity == "confirmada":
+        return f"E sobre {what}: me responde “{what.removeprefix('o ')}” que eu já te ajudo."
+    return f"E sobre {what}: me manda o CPF ou CNPJ do titular, que eu já te ajudo."
 
 
 # --- what the customer gives
@@ -120,22 +135,39 @@ def _asks_products(turn: Turn) -> bool:
         return False
     if any(turn.says(signal) for signal in (Signal.PRODUCT, Signal.CHEAPER, Signal.FASTER)):
         return True
-    return bool(_asked_speed(turn)) or (
+    return bool(_asked_speed(turn) or _compared_speeds(turn)) or (
         bool(turn.asked) and _OFFERED_PLANS.search(turn.asked) is not None and turn.is_plain_yes
     )
 
 
-def _asked_speed(turn: Turn) -> re.Match[str] | None:
+def _speed_in(folded: str) -> int | None:
+    """Read a speed in mega: "600 mega", "1 giga", "1g"."""
+    giga = _GIGA.search(folded)
+    if giga is not None:
+        return int(giga[1]) * _MEGAS_IN_GIGA if giga[1] and giga[1].isdigit() else _MEGAS_IN_GIGA
+    mega = _SPEED.search(folded)
+    return int(mega[1]) if mega else None
+
+
+def _asked_speed(turn: Turn) -> int | None:
     """Return the speed asked for; right after a quote a bare number ("o de 600") is one."""
-    was_quoted = turn.past("buscar_produtos") is not None
-    return _SPEED.search(turn.said) or (_BARE_SPEED.search(turn.said) if was_quoted else None)
+    bare = _BARE_SPEED.search(turn.said) if turn.past("buscar_produtos") is not None else None
+    return _speed_in(turn.said) or (int(bare[1]) if bare else None)
+
+
+def _compared_speeds(turn: Turn) -> tuple[int, int] | None:
+    """Return the two speeds a customer weighs ("qual a diferença do 400 pro 600?")."""
+    two = _TWO_SPEEDS.search(turn.said)
+    return (int(two[1]), int(two[2])) if two and not turn.says(Signal.DIGITS) else None
 
 
 def _query(turn: Turn) -> str:
     """Return what to search for: the customer's own words, or plain "plano" when they only compare."""
+    if _compared_speeds(turn) is not None:
+        return "plano de internet"
     speed = _asked_speed(turn)
     if speed is not None:
-        return f"plano {speed[1]} mega"
+        return f"plano {speed} mega"
     if (
         turn.is_plain_yes
         or turn.says(Signal.CHEAPER)
@@ -150,8 +182,7 @@ def _price(product: Json) -> int:
 
 
 def _speed_of(product: Json) -> int:
-    hit = _SPEED.search(fold(f"{as_text(product.get('nome'))} {as_text(product.get('descricao'))}"))
-    return int(hit[1]) if hit else 0
+    return _speed_in(fold(as_text(product.get("nome")))) or _speed_in(fold(as_text(product.get("descricao")))) or 0
 
 
 def _line(product: Json) -> str:
@@ -187,16 +218,26 @@ def _quote(turn: Turn) -> str:
                 "Qual delas chamou sua atenção?",
             )
         )
-    if speed is not None and _speed_of(products[0]) not in (0, int(speed[1])):
+    compared = _compared_speeds(turn)
+    if compared is not None:
+        weighed = [product for product in products if _speed_of(product) in compared]
+        told = (f"• {_line(product)}. {_about(product) or ''}".strip() for product in weighed or products[:2])
+        return lines((*told, "Qual deles combina mais com você?"))
+    if speed is not None and _speed_of(products[0]) not in (0, speed):
         shown = list(products[:_MAX_PRODUCTS])
         return lines(
-            (f"Não temos um plano de {speed[1]} mega, mas temos estes:", *_bullets(shown), "Algum deles te atende?")
+            (f"Não temos um plano de {_written_speed(speed)}, mas temos estes:", *_bullets(shown), "Algum deles te atende?")
         )
     if speed is not None or len(products) == 1:
         return join(
             f"{_sentence(products[0])}.", _about(products[0]), turn.pick("Quer contratar?", "Quer seguir com ele?")
         )
     return lines(("Temos estas opções:", *_bullets(list(products[:_MAX_PRODUCTS])), "Qual delas te interessa?"))
+
+
+def _written_speed(megas: int) -> str:
+    is_giga = megas % _MEGAS_IN_GIGA == 0
+    return f"{megas // _MEGAS_IN_GIGA} giga" if is_giga else f"{megas} mega"
 
 
 def _bullets(products: list[Json]) -> list[str]:

@@ -11,7 +11,17 @@ class Signal(StrEnum):
 
     HUMAN = auto()
     OPT_OUT = auto()
-    CALL = auto()
+    THIRD_PERSON = auto()
+    HOLDER = auto()
+    PESTERED = auto()
+    INJECTION = auto()
+    OWN_DOCUMENT = auto()
+    OTHERS_DATA = auto()
+    ENGLISH = auto()
+    BOOKING = auto()
+    CANCEL = auto()
+    CRISIS = auto()
+    FEES = auto()
     PAID = auto()
     WRONG_PERSON = auto()
     HARDSHIP = auto()
@@ -47,6 +57,10 @@ class Signal(StrEnum):
     CONFUSED = auto()
 
 
+_KIN: Final = (
+    r"(?:espos[ao]|marido|mulher|companheir[ao]|namorad[ao]|filh[ao]|mae|pai|irma|irmao|tia|tio|sobrinh[ao]|net[ao]"
+    r"|avo|sogr[ao]|nora|genro|cunhad[ao]|vizinh[ao]|amig[ao])"
+)
 _NO_PLAN: Final = r"(?!.{0,25}\b(?:plano|mega|fibra|internet|instala)\w*)"
 _MY_BILLS: Final = r"(?:minhas?|meus?) (?:faturas?|contas?|boletos?|debitos?|dividas?|valor\w*|pendenci\w+)"
 
@@ -63,10 +77,6 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"\b(?:mensage\w*|msgs?|isso|nada|whats\w*|sms)",
         r"(?:me )?descadastr\w+", r"tir[ae]\w* (?:o )?(?:meu|esse) numero", r"me tir[ae] d(?:a|essa) lista",
     ),
-    Signal.CALL: (
-        r"me lig\w+", r"ligar? para mim", r"podem? (?:me )?ligar", r"quero (?:uma )?ligacao", r"por telefone",
-        r"me telefon\w+",
-    ),
     Signal.PAID: (
         r"ja (?:eu )?(?:quitei|acertei|foi pag\w+|esta pag[oa]|pago isso|transferi o)", r"(?<!nao )(?<!nao te )paguei",
         r"acabei de pagar", r"pagamento (?:ja )?(?:foi )?(?:feito|efetuado)", r"segue o comprovante",
@@ -77,7 +87,59 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"nao sou (?:ess[ae]|[ao]|el[ae]|eu)", r"nao sou (?:d\w+ )?titular", r"nao conheco (?:ess\w+|nenhum\w*|[ao])",
         r"(?:numero|pessoa) errad[oa]", r"(?:foi|e|por|so) engano", r"^\W*engano", r"esse numero (?:nao|agora) e",
         r"aqui nao e (?:d?[ao] )?\w+", r"nao e el[ae]", r"mudou de numero",
-        r"(?:sou|aqui e) (?:[ao] )?(?:espos[ao]|marido|mulher|filh[oa]|irma|irmao|mae|pai|vizinh[oa]) d(?:el)?[aeo]",
+    ),
+    Signal.THIRD_PERSON: (
+        rf"(?:sou|aqui e|e) (?:[ao] |um |uma )?{_KIN}\b(?!.{{0,30}}\btitular)", r"nao sou (?:[ao] )?titular",
+        rf"(?:fal\w+|escrevendo|respondendo) (?:por|pel[ao]|em nome d[aeo]) (?:minha |meu )?(?:{_KIN}|el[ea])",
+        r"(?:el[ea]|[ao] titular) nao (?:esta|pode falar|esta em casa|se encontra)",
+    ),
+    Signal.HOLDER: (r"(?:sou|e) (?:eu )?(?:mesm[ao] )?[ao] titular", r"agora (?:e|sou) (?:el[ea]|eu)", r"sou el[ea]"),
+    Signal.PESTERED: (
+        r"(?:fica\w*|vive[m]?|toda hora|o dia (?:todo|inteiro)|direto|sem parar|nao para\w* de|todo dia|todos os dias)"
+        r"\b.{0,30}\b(?:lig(?:ando|am|a|ar)|mand(?:ando|am|a|ar)|cobrando|cobrar|mensage\w*|perturb\w+|ench\w+|incomod\w+)",
+        r"(?:me )?(?:ligam|ligando|cobrando|mandando (?:\w+ )?mensage\w*|tantas? mensage\w*)\b.{0,20}"
+        r"\b(?:toda hora|todo dia|todos os dias|direto|sem parar|o dia (?:todo|inteiro)|demais)",
+        r"ja (?:e|sao) a? ?(?:\w+|\d+)a? ?vez(?:es)? que (?:voces )?(?:me )?\w+",
+    ),
+    Signal.INJECTION: (
+        r"(?:ignor\w+|esquec\w+|desconsider\w+|burl\w+|desobede\w+)\b.{0,25}"
+        r"\b(?:instruc\w+|regras?|prompts?|ordens|comandos?|limit\w+)",
+        r"(?:seu|o|esse|teu) prompts?", r"instrucoes (?:do|de) sistema", r"^\W*system\b",
+        r"voce agora e", r"(?:aja|finja|finge|age) (?:como|que)", r"modo (?:desenvolvedor|dev|admin|livre|deus)", r"jailbreak",
+        r"(?:registr\w+|anot\w+|marc\w+|coloc\w+)\b.{0,25}\b(?:divida|fatura|conta)\b.{0,15}\b(?:perdoad\w+|zerad\w+|pag[ao])",
+        r"(?:perdo\w+|zer[ae]\w*|apag[ae]\w*) (?:a |o )?(?:minha |meu )?(?:divida|debito|fatura)",
+    ),
+    Signal.OWN_DOCUMENT: (
+        r"(?:qual|fala|diz|diga|me (?:da|passa|manda|lembra))\b.{0,12}\b(?:meu|o meu) (?:cpf|cnpj|documento)",
+        r"(?:cpf|documento) (?:que )?(?:esta |voces tem )?cadastrado", r"nao (?:sei|lembro) (?:o )?meu (?:cpf|documento)",
+    ),
+    Signal.OTHERS_DATA: (
+        r"(?:cpf|cnpj|divida|dados|endereco|telefone) d[aeo]s? (?!titular|meu|minha|cadastro|empresa|plano)\w+",
+        rf"(?:fatura|boleto|conta|divida)s? d[aeo] (?:minha |meu )?{_KIN}", r"d[aeo] outra pessoa",
+    ),
+    Signal.ENGLISH: (
+        r"(?:hello|hi|hey)\b.{0,40}\b(?:you|i|my|need|want|please)", r"do you", r"i (?:want|need|would|have|am|cannot|can)",
+        r"speak english", r"my (?:bill|internet|account|plan)", r"how much", r"thank you", r"no portuguese",
+    ),
+    Signal.BOOKING: (
+        r"(?:re)?(?:agendar?|agendem|agendamento|marcar?|remarcar?)\b.{0,30}\b(?:instala\w+|visita\w*|tecnico\w*)",
+        r"(?:instala\w+|visita\w*|tecnico)\b.{0,30}\b(?:re)?(?:agendad\w+|agendar|marcad\w+|marcar|que dia|quando vem|nao veio)",
+        r"(?:manda\w*|envia\w*|quero|preciso de) um tecnico", r"quando (?:o tecnico )?vem (?:instalar|o tecnico)",
+    ),
+    Signal.CANCEL: (
+        r"(?:cancelar?|cancele|cancelem|cancelamento|encerrar?|encerramento|rescindir|rescisao)\b.{0,25}"
+        r"\b(?:planos?|contratos?|internet|assinatura|servicos?|linha|tudo)",
+        r"(?:quero|queria|vou|preciso|desejo|gostaria de|como (?:faco para )?) ?(?:cancelar|encerrar|rescindir)"
+        r"(?!.{0,20}\b(?:mensage|promessa|acordo|combinado|pagamento|boleto|data|dia))",
+    ),
+    Signal.CRISIS: (
+        r"me matar", r"suicid\w+", r"tirar (?:a )?minha (?:propria )?vida", r"nao quero mais viver", r"quero morrer",
+        r"acabar com (?:a minha vida|tudo isso de vez)", r"dar fim (?:n|em )?a? ?minha vida",
+    ),
+    Signal.FEES: (
+        r"juros", r"multa", r"(?:mud\w+|troc\w+|alter\w+)\b.{0,20}\bvencimento", r"onde (?:eu )?(?:posso )?pag\w+",
+        r"como (?:eu )?(?:faco (?:para|pra) )?pag\w+", r"formas? de pag\w+", r"(?:aceita\w*|pode ser|da para pagar)\b.{0,12}"
+        r"\b(?:cartao|credito|debito|dinheiro)", r"relig\w+", r"volta quando", r"quando (?:\w+ )?volta", r"desbloque\w+",
     ),
     Signal.HARDSHIP: (
         r"nao (?:tenho|estou com|tem|vou ter)\b.{0,25}\b(?:como pagar|dinheiro|grana|condic\w+|um real)",
@@ -104,7 +166,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"odeio",
         r"cansad[oa] (?:disso|de voces|dessa)", r"ench\w+ o saco", r"me deixa em paz", r"idiota", r"burr[oa]s?",
         r"puta", r"fdp",
-        r"vai se f\w+", r"vsf", r"tnc", r"pessim[oa]",
+        r"vai se f\w+", r"vsf", r"tnc", r"vtnc", r"no cu", r"cuzao", r"arrombad\w+", r"otari\w+", r"babac\w+",
+        r"trouxa", r"desgrac\w+", r"pessim[oa]", r"^\W*[😡🤬😠]",
     ),
     Signal.DISPUTE: (
         r"nao (?:devo|reconheco|contratei|concordo)", r"nao e minha essa", r"valor(?:es)? (?:esta |estao )?errad\w+",
@@ -130,7 +193,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
     Signal.PAY_INTENT: (
         r"(?:quero|vou|posso|consigo|queria|gostaria de|pretendo|preciso|da para)\b.{0,20}"
         r"\b(?:pagar|acertar|quitar|resolver|regularizar|depositar)",
-        r"pago", r"acerto", r"quito",
+        r"(?:se|posso|so) (?:eu )?pagar", r"pago", r"acerto", r"quito",
     ),
     Signal.DEBT_QUESTION: (
         r"quanto (?:e que )?(?:eu )?(?:devo|estou devendo)", rf"quanto (?:esta|ficou|deu|e|da)\b{_NO_PLAN}",
@@ -138,6 +201,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"quantas faturas", r"o que (?:eu )?devo", r"que (?:divida|debito|fatura)s? (?:e|sao|tenho)", r"valor total",
         rf"(?:ver|consultar|saber|olhar|conferir) (?:d?[ao]s? )?{_MY_BILLS}", r"quando vence", r"que conta e essa",
         r"estou devendo", rf"^\W*{_MY_BILLS}",
+        r"(?:tenho|tem|existe|ha|ficou|falta)\b.{0,20}\b(?:em aberto|pendente|atrasad\w+|vencid\w+|debitos?|pendenci\w+)",
+        r"(?:estou|esta tudo|ta tudo|tudo) (?:em dia|certo|quitado)(?: entao)?(?: mesmo)?\?", r"o que (?:eu )?tenho (?:para|que) pagar",
     ),
     Signal.BILLING: (
         r"faturas?", r"boletos?", r"conta atrasada", r"contas? (?:em )?atras\w+", r"debitos?", r"dividas?", r"devendo",
@@ -147,7 +212,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
     ),
     Signal.CONSEQUENCE: (
         r"cort(?:ar|a|am|ad[ao]|e|ou|aram)", r"bloque\w+", r"suspen\w+", r"serasa", r"spc", r"nome sujo", r"sujar",
-        r"negativ(?:ar|ado|acao)", r"religa\w*", r"desblo\w+", r"juros", r"multa",
+        r"negativ(?:ar|ad[oa]|acao|em)", r"protest(?:ar|o)", r"religa\w*", r"desblo\w+", r"juros", r"multa",
     ),
     Signal.DISTRUST: (
         r"golpe", r"fraude", r"golpista", r"nao vou (?:passar|dar|informar|mandar|falar)", r"nao (?:passo|informo|dou)",
@@ -185,7 +250,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"^\W*nao (?:obrigado|quero|precis[ao]|agora|posso|consigo|serve|pode|por favor|senhora?|vou|nao)",
     ),
     Signal.CONFUSED: (
-        r"nao entendi", r"como assim", r"entendi nada", r"(?:me )?explica", r"que isso", r"^[?!. ]+$",
+        r"nao entendi", r"nao (?:estou )?entend(?:o|endo)", r"nao sei mexer", r"como assim", r"entendi nada", r"(?:me )?explica", r"que isso", r"^[?!. ]+$",
         r"nao compreendi", r"hein",
     ),
     Signal.RESERVE: (
@@ -232,7 +297,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"mais tarde", r"outr[ao] (?:dia|hora)",
     ),
     Signal.PROBLEM: (
-        r"sem internet", r"internet\b.{0,15}\b(?:caiu|lent[ao]|parou|ruim|caindo|oscilando)", r"caiu (?:a )?internet",
+        r"sem internet", r"internet\b.{0,15}\b(?:horrivel|pessima|uma bosta|uma porcaria)", r"internet\b.{0,15}\b(?:caiu|lent[ao]|parou|ruim|caindo|oscilando)", r"caiu (?:a )?internet",
         r"nao (?:funciona|conecta|pega|esta funcionando|abre)", r"lent[oa]", r"luz vermelha", r"sem (?:sinal|conexao)",
         r"travando",
         r"oscil\w+", r"wifi (?:fraco|ruim|caindo|nao)",

@@ -3,10 +3,12 @@
 import re
 from typing import Final
 
+from agents.offline.boundaries import within_bounds
 from agents.offline.courtesy import (
     asked_to_leave,
     cannot_call,
     closes,
+    distrust,
     farewell,
     from_knowledge,
     greets_only,
@@ -14,12 +16,14 @@ from agents.offline.courtesy import (
     is_wrong_person,
     offered_human,
     unknown_answer,
+    wants_call,
     wrong_person,
 )
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
 from agents.offline.reading import Turn
 from agents.offline.signals import Signal
 
+_LONG_LAMENT: Final = 120
 _HOW_ARE_YOU: Final = re.compile(r"\b(tudo bem|tudo bom|como vai)\b")
 
 
@@ -30,17 +34,21 @@ def support_reply(turn: Turn) -> str:
         return leaving
     if is_wrong_person(turn):
         return wrong_person(turn)
-    return join(hello(turn), _answer(turn))
+    return within_bounds(turn) or join(hello(turn), _answer(turn))
 
 
 def _answer(turn: Turn) -> str:
-    if turn.context.wants_call or turn.says(Signal.CALL):
+    if wants_call(turn):
         return cannot_call(turn)
     if not turn.said or greets_only(turn):
         return _greet(turn)
     if turn.says(Signal.CONFUSED) and len(turn.said) < 40:
         return "Sem problema! Me conta com suas palavras: como posso ajudar?"
     feeling = _empathy(turn)
+    if turn.says(Signal.DISTRUST):
+        return distrust(turn)
+    if feeling is not None and not _has_matter(turn):
+        return join(feeling, _listen(turn))
     if turn.says(Signal.WHO) and len(turn.said) < 60:
         return join(None if turn.context.is_first_reply else introduction(turn), "Como posso ajudar?")
     if closes(turn):
@@ -50,6 +58,18 @@ def _answer(turn: Turn) -> str:
     if turn.said in {"sim", "ok", "certo", "isso", "pode ser", "beleza"}:
         return join("Certo!", "Me conta: como posso ajudar?")
     return join(feeling, _informed(turn, is_angry=turn.says(Signal.ANGER)))
+
+
+def _has_matter(turn: Turn) -> bool:
+    """Tell whether a feeling comes with something to answer."""
+    matters = (Signal.PROBLEM, Signal.BILLING, Signal.CODE, Signal.HOURS, Signal.PAID, Signal.CONSEQUENCE)
+    return "?" in turn.new_text or any(turn.says(signal) for signal in matters)
+
+
+def _listen(turn: Turn) -> str:
+    if turn.says(Signal.HARDSHIP):
+        return join("Não precisa resolver nada agora.", HUMAN_OFFER)
+    return "Me conta o que aconteceu, ou prefere que eu te passe para uma pessoa da equipe?"
 
 
 def _greet(turn: Turn) -> str:
@@ -72,8 +92,18 @@ def _leaves_it(turn: Turn) -> bool:
     return turn.is_no and (offered_human(turn) or len(turn.said) < 15)
 
 
+def _question(turn: Turn) -> str:
+    """Return what to look up: a long lament is looked up by its problem."""
+    if not turn.says(Signal.PROBLEM) or len(turn.said) < _LONG_LAMENT:
+        return turn.new_text
+    is_down = re.search(r"\b(?:sem (?:internet|sinal|conexao)|caiu|caindo|luz vermelha)\b", turn.said)
+    return "internet caiu, sem conexão, luz vermelha" if is_down else "internet lenta, teste de velocidade"
+
+
 def _informed(turn: Turn, *, is_angry: bool) -> str:
-    found = from_knowledge(turn, turn.new_text)
+    if turn.says(Signal.CONSEQUENCE) and not turn.says(Signal.FEES):
+        return join("Entendo a preocupação.", from_knowledge(turn, turn.new_text) or unknown_answer(turn))
+    found = from_knowledge(turn, _question(turn))
     if found is not None:
         return join(found, HUMAN_OFFER if is_angry else None)
     if turn.says(Signal.HOURS) and turn.context.hours:

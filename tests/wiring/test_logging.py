@@ -37,15 +37,8 @@ def json_output() -> Iterator[io.StringIO]:
 
 
 def _configured(stream: io.StringIO) -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
     configure_logging(load_settings(env_file=None), process="api", stream=stream)
     yield stream
-    root.handlers[:], level, sys.excepthook, threading.excepthook = before
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 def _assert_clean(stream: io.StringIO) -> None:
