@@ -131,13 +131,14 @@ Se a internet está lenta, tire o roteador da tomada, espere 30 segundos e ligue
 ficarem estáveis.
 
 Faça um teste de velocidade com o aparelho perto do roteador, de preferência por cabo. Longe do roteador ou com muitas
-paredes a velocidade do Wi-Fi cai. Se continuar lenta mesmo por cabo, fale com a nossa equipe e abrimos um chamado."""),
+paredes a velocidade do Wi-Fi cai. Se continuar lenta mesmo por cabo, fale com a nossa equipe, que abre um
+chamado."""),
     ("Sem conexão", "sem-conexao.md", """\
 Se a internet caiu ou fica caindo, olhe a luz vermelha (LOS) do modem da fibra. Luz vermelha acesa indica rompimento ou
 cabo solto: confira se o cabo fino da fibra está bem encaixado e sem dobras.
 
-Se a luz vermelha continuar acesa, é preciso uma visita técnica. A visita é agendada pela equipe em até 24 horas úteis e
-não tem custo quando o problema é da rede."""),
+Se a luz vermelha continuar acesa, é preciso uma visita técnica. Quem agenda a visita é a equipe, para até 24 horas
+úteis, e ela não tem custo quando o problema é da rede."""),
     ("Senha e nome do Wi-Fi", "wifi.md", """\
 Para trocar a senha ou o nome do Wi-Fi, abra o aplicativo TR Telecom, toque em Meu Wi-Fi e depois em Alterar senha. A
 senha precisa ter pelo menos 8 caracteres.
@@ -168,7 +169,7 @@ R$ 199,90. Para trocar de plano basta pedir: o upgrade é gratuito e vale em at�
 Você escolhe o vencimento da fatura entre os dias 5, 10, 15, 20 e 25. A troca da data de vencimento pode ser feita uma
 vez a cada 6 meses, pelo aplicativo.
 
-Depois do vencimento há multa de 2% e juros de 1% ao mês, que aparecem na fatura seguinte."""),
+Depois do vencimento são cobrados multa de 2% e juros de 1% ao mês, que aparecem na fatura seguinte."""),
     ("Privacidade e dados pessoais", "privacidade.md", """\
 Pedimos o CPF ou CNPJ só para confirmar a identidade do titular antes de falar da conta. Nunca pedimos senha, código de
 verificação ou número de cartão.

@@ -117,7 +117,7 @@ class Inbox:
         if message.is_echo:
             return await self._receive_echo(connection, account, message, now)
         row = self._as_row(account, message, now)
-        is_opt_out = message.provider_opt_out == "stop" or _is_opt_out(message.text or "")
+        is_opt_out = _is_opt_out(message)
         # The usual case is one statement; a new address or conversation, or an opt-out, needs the contact itself.
         if not is_opt_out and await messages.receive_known(connection, row):
             return 1
@@ -231,10 +231,6 @@ class Inbox:
         return 1
 
 
-def _is_opt_out(text: str) -> bool:
-    return len(text) <= _KEYWORD_LIMIT and is_opt_out_keyword(text)
-
-
 def _is_usual(account: AccountRow, message: InboundMessage) -> bool:
     return (
         bool(message.addresses)
@@ -245,7 +241,8 @@ def _is_usual(account: AccountRow, message: InboundMessage) -> bool:
 
 
 def _is_opt_out(message: InboundMessage) -> bool:
-    return message.provider_opt_out == "stop" or is_opt_out_keyword(message.text or "")
+    text = message.text or ""
+    return message.provider_opt_out == "stop" or (len(text) <= _KEYWORD_LIMIT and is_opt_out_keyword(text))
 
 
 def _content(message: InboundMessage) -> Mapping[str, object]:

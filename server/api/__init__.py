@@ -1,0 +1,1 @@
+"""The REST API of a tenant, one router per resource."""

@@ -1,0 +1,79 @@
+"""The api process: webhooks, REST, health, and the turn runner beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from domain.ports import Clock
+from server.api import (
+    activity,
+    api_keys,
+    bot,
+    channel_accounts,
+    contacts,
+    conversations,
+    health,
+    invoices,
+    models,
+    prompts,
+)
+from server.errors import install_error_handlers
+from server.observability import RequestFrame, start_tracing
+from server.turns import RunnerState, running_turns
+from server.webhooks.routes import webhook_routes
+from services.api_keys import ApiKeyDirectory
+from wiring.deps import open_deps
+from wiring.settings import Settings, load_settings
+
+API_PREFIX = "/api/v1"
+_ROUTERS = (
+    conversations.router, contacts.router, bot.router, channel_accounts.router, models.router, prompts.router,
+    api_keys.router, invoices.router, activity.router,
+)  # fmt: skip
+_DESCRIPTION = """
+The API of one tenant. Send `Authorization: Bearer mia_...`; each key has scopes, and `admin` includes them all.
+
+Names are camelCase, instants ISO 8601 in UTC, money in integer cents. Lists are
+`{"items": [...], "total": n, "limit": n, "offset": n}`. Errors are
+`{"error": {"code": "...", "message": "...", "requestId": "..."}}`; every answer carries the id as `X-Request-Id`.
+"""
+
+
+def create_app(
+    settings: Settings | None = None, *, is_runner_wanted: bool = True, clock: Clock | None = None
+) -> FastAPI:
+    """Make the api. Its lifespan opens and closes everything it needs; `app.state.deps` holds it meanwhile."""
+    chosen = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            tracing = start_tracing(chosen)
+            stack.callback(tracing.shut_down)
+            deps = await stack.enter_async_context(open_deps(chosen, clock=clock))
+            runner = RunnerState(is_wanted=is_runner_wanted)
+            app.state.deps = deps
+            app.state.tracing = tracing
+            app.state.api_keys = ApiKeyDirectory(deps.database)
+            app.state.runner = runner
+            app.state.dependencies = await stack.enter_async_context(health.open_dependencies(deps))
+            await stack.enter_async_context(running_turns(deps, runner))
+            yield
+
+    app = FastAPI(
+        title="Master IA",
+        version="1",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would be built from the Host header
+        # Its own telemetry would put whole URLs, webhook keys and error texts into spans.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.router.routes[:0] = webhook_routes()
+    app.include_router(health.router)
+    for router in _ROUTERS:
+        app.include_router(router, prefix=API_PREFIX)
+    app.add_middleware(RequestFrame, max_body_bytes=chosen.webhook_max_bytes)
+    install_error_handlers(app)
+    return app

@@ -1,0 +1,124 @@
+"""The pages' process: one uvicorn, one NiceGUI. A page's state lives in it, so it is never run with several workers."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from fastapi import FastAPI, Request
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from server.pages.frame import LANGUAGE_COOKIE, THEME_COOKIE, Frame
+from server.pages.simulator import SimulatorPage
+from server.pages.words import WORDS, choose_language
+from server.simulation import SimulatorApi, find_api_url
+from services.simulation import Simulation, Simulator
+from store.database import UNAVAILABLE
+from wiring.bell import TurnBell
+from wiring.deps import Deps, open_deps
+from wiring.settings import Settings, load_settings
+
+# Tells when nobody looks, so that a forgotten tab asks nothing of the database.
+_VISIBILITY: Final = """<script>
+document.addEventListener('visibilitychange', () => emitEvent('page_visibility', !document.hidden));
+</script>"""
+# The template writes the process's language; the page's own is known per request.
+_LANGUAGE: Final = """<script>
+document.addEventListener('DOMContentLoaded', () => {{ document.documentElement.lang = '{}'; }});
+</script>"""
+_MOST_NUMBER_DIGITS: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageParts:
+    """What the pages of a process share."""
+
+    simulation: Simulation
+    api: SimulatorApi
+    bell: TurnBell
+
+    @classmethod
+    def of(cls, deps: Deps) -> "PageParts":
+        return cls(
+            simulation=Simulation(deps.database, deps.accounts, deps.clock),
+            api=SimulatorApi(find_api_url(deps.settings)),
+            bell=deps.bell,
+        )
+
+
+def create_pages_app(settings: Settings | None = None) -> FastAPI:
+    """Make the pages' app. One per process: NiceGUI's pages belong to the process."""
+    chosen = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_deps(chosen) as deps:
+            parts = PageParts.of(deps)
+            app.state.parts = parts
+            try:
+                yield
+            finally:
+                await parts.api.close()
+
+    app = FastAPI(title="Master IA pages", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    async def simulator_page(request: Request, contact: str = "") -> None:
+        await _show_simulator(app.state.parts, request, contact)
+
+    for path in ("/", "/simulator"):
+        ui.page(path, title="Master IA", response_timeout=30)(simulator_page)
+    kept = chosen.pages_storage_secret
+    ui.run_with(
+        app,
+        mount_path="/",
+        title="Master IA",
+        favicon="💬",
+        language="pt-BR",
+        viewport="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content",
+        # Without one of the operator's own, sessions end with the process: nothing that lasts is kept in them.
+        storage_secret=kept.get_secret_value() if kept else secrets.token_urlsafe(32),
+        binding_refresh_interval=None,
+        tailwind=False,
+        show_welcome_message=False,
+    )
+    return app
+
+
+async def _show_simulator(parts: PageParts, request: Request, contact: str) -> None:
+    language = choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+    words = WORDS[language]
+    ui.page_title(f"{words.title} · Master IA")
+    ui.add_css(files("server.pages").joinpath("pages.css").read_text("utf-8"))
+    ui.add_head_html(_VISIBILITY)
+    ui.add_head_html(_LANGUAGE.format(words.html_language))
+    frame = Frame(words=words, language=language, theme=request.cookies.get(THEME_COOKIE))
+    page = SimulatorPage(
+        simulation=parts.simulation, api=parts.api, bell=parts.bell, frame=frame, language=language,
+        simulator=await _find(parts), number=_number(contact),
+    )  # fmt: skip
+    frame.build()
+    page.build()
+    frame.build_tabs()
+
+    def looked(event: GenericEventArguments) -> None:
+        page.set_visible(bool(event.args))
+
+    ui.on("page_visibility", looked)
+
+
+async def _find(parts: PageParts) -> Simulator | None:
+    try:
+        return await parts.simulation.find()
+    except UNAVAILABLE:
+        return None  # the page opens, says so, and looks again
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_NUMBER_DIGITS else None

@@ -1,0 +1,1 @@
+"""Webhooks of the providers: verify, parse, store, answer. They decide nothing."""
