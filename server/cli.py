@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from domain.errors import DomainError
 from wiring.embedded import EmbeddedError
 from wiring.instance import AlreadyRunning
 from wiring.logging import configure_logging
@@ -135,6 +136,23 @@ def demo() -> None:
         prepare(settings.model_copy(update={"seed_demo": False}), typer.echo)
         asyncio.run(seed(settings))
         typer.echo("The demo tenant TR Telecom is loaded.")
+
+
+@app.command("api-key")
+def api_key(
+    name: Annotated[str, typer.Argument(help="What the key is for, such as 'billing system'.")],
+    tenant: Annotated[str, typer.Option(help="The tenant's short name.")] = "tr-telecom",
+    scope: Annotated[list[str] | None, typer.Option(help="What it may do; repeat it. Default: admin.")] = None,
+) -> None:
+    """Make an API key and print it. It is shown only this once."""
+    from server.running import make_api_key
+
+    with _clear_errors(), reachable(load_settings()) as settings:
+        try:
+            typer.echo(asyncio.run(make_api_key(settings, tenant=tenant, name=name, scopes=scope or ["admin"])))
+        except DomainError as error:
+            _errors.print(str(error), style="red", markup=False)
+            raise typer.Exit(1) from None
 
 
 @app.command()

@@ -200,3 +200,19 @@ def reset(settings: Settings, *, write: Write = write_line) -> int:
         return 1
     write(f"Removed the embedded databases in {settings.data_dir}.")
     return 0
+
+
+async def make_api_key(settings: Settings, *, tenant: str, name: str, scopes: Sequence[str]) -> str:
+    """Make a key for the tenant with this short name and return its text. Raises NotFound or InvalidInput."""
+    from domain.errors import NotFound
+    from services.api_keys import create_key
+    from store import tenants
+    from wiring.deps import open_deps
+
+    async with open_deps(settings) as deps:
+        async with deps.database.platform() as connection:
+            found = await tenants.by_slug(connection, tenant)
+        if found is None:
+            raise NotFound("tenant")
+        text, _ = await create_key(deps.database, found.id, name, scopes, deps.clock.now())
+        return text

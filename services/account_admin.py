@@ -50,7 +50,6 @@ _SETTING_NAMES: Mapping[Provider, frozenset[str]] = MappingProxyType(
     }
 )
 _URL_SETTINGS = ("base_url", "status_callback_url")
-_TWILIO = (Provider.TWILIO_SMS, Provider.TWILIO_WHATSAPP)
 _LONGEST_VALUE = 4096
 
 
@@ -78,23 +77,17 @@ class AccountPatch:
     burst: int | None = None
 
 
-def webhook_path(row: AccountRow) -> str:
-    """Give the path of the webhook to enter at the provider."""
-    name = "twilio" if row.provider in _TWILIO else row.provider.value
-    return f"/webhooks/{name}/{row.webhook_key}"
-
-
 class AccountAdmin:
     """Create and change accounts. Every change is seen by this process at once and by others within 15 seconds."""
 
-    def __init__(self, *, database: Database, cipher: Cipher, accounts: AccountDirectory, public_base_url: str) -> None:
+    def __init__(self, *, database: Database, cipher: Cipher, accounts: AccountDirectory) -> None:
         self._database = database
         self._cipher = cipher
         self._accounts = accounts
-        self._public_base_url = public_base_url
 
     def webhook_url(self, row: AccountRow) -> str:
-        return self._public_base_url + webhook_path(row)
+        """Give the URL to enter at the provider."""
+        return self._accounts.webhook_url(row)
 
     def secret_names(self, row: AccountRow) -> list[str] | None:
         """Say which secrets are set, never their values; None when they cannot be decrypted."""
@@ -122,9 +115,6 @@ class AccountAdmin:
             settings=_checked_settings(new.provider, new.settings), is_bot_enabled=True, status="active",
             stopped_reason=None, sends_per_second=new.sends_per_second, burst=new.burst,
         )  # fmt: skip
-        if new.provider in _TWILIO:
-            # Twilio tells what became of a message only where each message names a place for it.
-            row = replace(row, settings={"status_callback_url": self.webhook_url(row), **row.settings})
         row = self._sealed(row, _checked_secrets(new.provider, new.secrets))
         async with self._database.tenant(tenant_id) as connection:
             stored = await channel_accounts.insert(connection, row)

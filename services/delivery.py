@@ -81,8 +81,9 @@ class Delivery:
         """Send what this process has just put into a conversation's outbox, in order; the rest stays for the drain."""
         async with self._database.tenant(tenant_id) as connection:
             rows = await messages.claimed_by(connection, conversation_id, sender=self.sender)
+            conversation = await conversations.by_id(connection, conversation_id)
         for row in rows:
-            if not await self._deliver(row):
+            if not await self._deliver(row, conversation):
                 return
 
     async def drain(self, limit: int) -> DrainResult:
@@ -112,18 +113,18 @@ class Delivery:
     async def _deliver_or_fail(self, row: MessageRow) -> None:
         """The outermost handler of one message: one that cannot even be read must not hold up the others for ever."""
         try:
-            await self._deliver(row)
+            async with self._database.tenant(row.tenant_id) as connection:
+                conversation = await conversations.by_id(connection, row.conversation_id)
+            await self._deliver(row, conversation)
         except UNAVAILABLE:
             raise
         except Exception:
             logger.exception("delivery.broken_message", message_id=str(row.id))
             await self._fail(row, "internal")
 
-    async def _deliver(self, row: MessageRow) -> bool:
+    async def _deliver(self, row: MessageRow, conversation: ConversationRow | None) -> bool:
         """Try to send one claimed message; say whether the conversation's next one may follow."""
         now = self._clock.now()
-        async with self._database.tenant(row.tenant_id) as connection:
-            conversation = await conversations.by_id(connection, row.conversation_id)
         account = await self._accounts.by_id(row.tenant_id, row.channel_account_id)
         if conversation is None or account is None or now - row.created_at > _TOO_OLD:
             await self._fail(row, "expired")

@@ -82,10 +82,7 @@ class Health(Given):
 
 
 def _admin(deps: Deps) -> AccountAdmin:
-    return AccountAdmin(
-        database=deps.database, cipher=deps.cipher, accounts=deps.accounts,
-        public_base_url=deps.settings.public_base_url,
-    )  # fmt: skip
+    return AccountAdmin(database=deps.database, cipher=deps.cipher, accounts=deps.accounts)
 
 
 def _given(row: AccountRow, admin: AccountAdmin) -> ChannelAccount:

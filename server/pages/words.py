@@ -22,7 +22,6 @@ class Words:
     online: str
     typing: str
     with_person: str
-    offline: str
     look: str
     new_conversation: str
     empty_chat_title: str
@@ -42,7 +41,6 @@ class Words:
     place: str
     by_person: str
     sending: str
-    not_sent: str
     stored: str
     seen: str
     queued: str
@@ -57,16 +55,12 @@ class Words:
     turn: str
     route: str
     no_agent: str
-    tools: str
-    no_tools: str
     arguments: str
     result: str
     observer: str
     refiner: str
     model_step: str
     other_step: str
-    failures: str
-    reply_of_turn: str
     verdict_approved: str
     verdict_refined: str
     verdict_revise: str
@@ -104,8 +98,7 @@ PORTUGUESE: Final = Words(
     people_hint="Quem está falando?",
     online="online",
     typing="digitando…",
-    with_person="com uma pessoa da equipe",
-    offline="sem conexão",
+    with_person="com uma pessoa",
     look="Aparência do canal",
     new_conversation="Nova conversa",
     empty_chat_title="Comece a conversa",
@@ -125,7 +118,6 @@ PORTUGUESE: Final = Words(
     place="Localização",
     by_person="Equipe",
     sending="Enviando",
-    not_sent="Ainda não foi enviada",
     stored="Recebida pelo serviço",
     seen="Lida pela assistente",
     queued="Na fila",
@@ -140,16 +132,12 @@ PORTUGUESE: Final = Words(
     turn="Turno",
     route="Rota",
     no_agent="resposta direta, sem agente",
-    tools="Ferramentas",
-    no_tools="Nenhuma ferramenta foi chamada.",
     arguments="Argumentos",
     result="Resultado",
     observer="Observador",
     refiner="Refinamento",
     model_step="Modelo",
     other_step="Passo",
-    failures="Falhas",
-    reply_of_turn="Ver na conversa",
     verdict_approved="aprovado",
     verdict_refined="refinado",
     verdict_revise="revisar",
@@ -187,8 +175,7 @@ ENGLISH: Final = Words(
     people_hint="Who is talking?",
     online="online",
     typing="typing…",
-    with_person="with a person of the team",
-    offline="no connection",
+    with_person="with a person",
     look="Look of the channel",
     new_conversation="New conversation",
     empty_chat_title="Start the conversation",
@@ -208,7 +195,6 @@ ENGLISH: Final = Words(
     place="Location",
     by_person="Team",
     sending="Sending",
-    not_sent="Not sent yet",
     stored="Received by the service",
     seen="Read by the assistant",
     queued="Queued",
@@ -223,16 +209,12 @@ ENGLISH: Final = Words(
     turn="Turn",
     route="Route",
     no_agent="direct reply, no agent",
-    tools="Tools",
-    no_tools="No tool was called.",
     arguments="Arguments",
     result="Result",
     observer="Observer",
     refiner="Refinement",
     model_step="Model",
     other_step="Step",
-    failures="Failures",
-    reply_of_turn="Show in the chat",
     verdict_approved="approved",
     verdict_refined="refined",
     verdict_revise="revise",

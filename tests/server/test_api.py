@@ -295,7 +295,6 @@ async def test_channel_account_lives_without_showing_its_secrets(
     account = made.json()
     assert account["secretNames"] == ["account_sid", "auth_token"]
     assert account["webhookUrl"].startswith("https://ia.exemplo.com.br/webhooks/twilio/")
-    assert account["settings"]["status_callback_url"] == account["webhookUrl"]
     again = await api.http.post("/api/v1/channel-accounts", headers=headers, json=body)
     assert (again.status_code, again.json()["error"]["code"]) == (409, "channel_account_exists")
     path = f"/api/v1/channel-accounts/{account['id']}"
