@@ -18,6 +18,8 @@ _BY_TOPIC: dict[str, AgentName] = {"collection": "cobranca", "sales": "sales", "
 _AREA = r"(?:falar|conversar|passa\w*|transfer\w+|me (?:leva|manda)|ir|quero|preciso|gostaria)\b[^.!?]{0,30}\b"
 _EXPLICIT: tuple[tuple[AgentName, re.Pattern[str]], ...] = (
     ("cobranca", re.compile(rf"{_AREA}(?:financeiro|cobranca|setor de (?:pagamentos?|boletos?|faturas?))\b")),
+    # "Pode registrar" answers a promise that was read back, also when a plan was asked about in between.
+    ("cobranca", re.compile(r"\b(?:pode|podem|quero|vamos) (?:sim,? )?registrar\b|\bregistra (?:ai|sim|isso)\b")),
     ("sales", re.compile(rf"{_AREA}(?:vendas|vendedor\w*|comercial|setor de vendas)\b")),
     ("sales", re.compile(r"\b(?:quero|queria|gostaria de|preciso) (?:contratar|assinar|comprar)\b")),
     ("persona", re.compile(rf"{_AREA}(?:suporte|tecnico|atendimento tecnico|setor tecnico|assistencia)\b")),

@@ -28,7 +28,7 @@ from domain.messages import AddressKind, Medium
 from domain.turns import AgentName, ContactProfile, TurnContext
 from graphs.conversation import NO_IDENTITY, Nodes, Update, build
 from graphs.state import ConversationState, TurnInput, bounded
-from store import contacts, tenants
+from store import contact_search, contacts, tenants
 from wiring.deps import Deps, open_deps
 from wiring.instance import running_instance
 from wiring.settings import Settings, SettingsError, load_settings
@@ -87,10 +87,12 @@ class Workshop:
     async def _contact(self, tenant_id: UUID, phone: str | None) -> ContactProfile:
         async with self.deps.database.tenant(tenant_id) as connection:
             if phone is None:
-                page = await contacts.page(connection, search=None, limit=1, offset=0)
+                page, _ = await contact_search.search(connection, text=None, tag=None, limit=1, offset=0)
                 row = page[0] if page else None
             else:
-                page = await contacts.page(connection, search=f"%{phone.removeprefix('+')}%", limit=1, offset=0)
+                page, _ = await contact_search.search(
+                    connection, text=phone.removeprefix("+"), tag=None, limit=1, offset=0
+                )
                 if not page:
                     raise NobodyThere("no contact with this phone")
                 row = page[0]

@@ -14,7 +14,8 @@ _CROWDED: LiteralString = """
 """
 _FORGET: LiteralString = """
     WITH kept AS (
-        (SELECT checkpoint_id, checkpoint FROM langgraph.checkpoints WHERE thread_id = %(thread_id)s AND checkpoint_ns = ''
+        (SELECT checkpoint_id, checkpoint FROM langgraph.checkpoints
+         WHERE thread_id = %(thread_id)s AND checkpoint_ns = ''
          ORDER BY checkpoint_id DESC LIMIT %(keep)s)
         UNION ALL
         SELECT k.checkpoint_id, k.checkpoint FROM langgraph.checkpoints k

@@ -6,13 +6,9 @@ from uuid import UUID
 
 from psycopg.rows import class_row, scalar_row
 
-from store.contacts import ContactRow
+from store.contacts import CONTACT_COLUMNS, ContactRow
 from store.database import Connection
 
-_COLUMNS: LiteralString = """
-    id, name, document, is_bot_enabled, opted_out_at, custom_fields, tags, facts, identity_tries, identity_tries_on,
-    merged_into, created_at
-"""
 _WHERE: LiteralString = """
     merged_into IS NULL
     AND (%(tag)s::text IS NULL OR %(tag)s = ANY(tags))
@@ -20,9 +16,10 @@ _WHERE: LiteralString = """
          OR EXISTS (SELECT FROM addresses a WHERE a.tenant_id = contacts.tenant_id AND a.contact_id = contacts.id
                     AND a.value LIKE %(pattern)s))
 """
-_PAGE: LiteralString = (
-    f"SELECT {_COLUMNS} FROM contacts WHERE {_WHERE} ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s"
-)
+_PAGE: LiteralString = f"""
+    SELECT {CONTACT_COLUMNS} FROM contacts WHERE {_WHERE}
+    ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+"""
 _COUNT: LiteralString = f"SELECT count(*) FROM contacts WHERE {_WHERE}"
 _LIFT_OPT_OUT: LiteralString = "UPDATE contacts SET opted_out_at = NULL, updated_at = %(now)s WHERE id = %(id)s"
 

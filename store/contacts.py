@@ -6,13 +6,13 @@ from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from domain.messages import Address, AddressKind
 from store.database import Connection
 
-_COLUMNS: LiteralString = """
+CONTACT_COLUMNS: LiteralString = """
     id, name, document, is_bot_enabled, opted_out_at, custom_fields, tags, facts, identity_tries, identity_tries_on,
     merged_into, created_at
 """
@@ -42,15 +42,7 @@ class AddressRow:
     match_key: str | None
 
 
-_BY_ID: LiteralString = f"SELECT {_COLUMNS} FROM contacts WHERE id = %(id)s"
-_PAGE: LiteralString = f"""
-    SELECT {_COLUMNS} FROM contacts
-    WHERE merged_into IS NULL AND (%(search)s::text IS NULL OR name ILIKE %(search)s
-        OR EXISTS (SELECT FROM addresses a WHERE a.contact_id = contacts.id AND a.tenant_id = contacts.tenant_id
-                   AND a.value LIKE %(search)s))
-    ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
-"""
-_COUNT: LiteralString = "SELECT count(*) FROM contacts WHERE merged_into IS NULL"
+_BY_ID: LiteralString = f"SELECT {CONTACT_COLUMNS} FROM contacts WHERE id = %(id)s"
 _FIND: LiteralString = """
     SELECT a.contact_id, a.kind, a.value, a.match_key FROM addresses a
     WHERE (a.kind, a.value) IN (SELECT * FROM unnest(%(kinds)s::text[], %(values)s::text[]))
@@ -79,7 +71,7 @@ _PATCH: LiteralString = f"""
         name = coalesce(%(name)s, name), is_bot_enabled = coalesce(%(is_bot_enabled)s, is_bot_enabled),
         tags = coalesce(%(tags)s, tags), custom_fields = custom_fields || %(custom_fields)s, updated_at = now()
     WHERE id = %(id)s
-    RETURNING {_COLUMNS}
+    RETURNING {CONTACT_COLUMNS}
 """
 # The stricter flag survives a merge: opted out, bot off, and what was tried today.
 _MERGE_FLAGS: LiteralString = """
@@ -126,21 +118,6 @@ async def by_id(connection: Connection, contact_id: UUID) -> ContactRow | None:
     async with connection.cursor(row_factory=class_row(ContactRow)) as cursor:
         await cursor.execute(_BY_ID, {"id": contact_id})
         return await cursor.fetchone()
-
-
-async def page(connection: Connection, *, search: str | None, limit: int, offset: int) -> list[ContactRow]:
-    """List contacts, newest first; `search` is a part of a name or address."""
-    pattern = None if search is None else "%" + search.replace("%", r"\%").replace("_", r"\_") + "%"
-    async with connection.cursor(row_factory=class_row(ContactRow)) as cursor:
-        await cursor.execute(_PAGE, {"search": pattern, "limit": limit, "offset": offset})
-        return await cursor.fetchall()
-
-
-async def count(connection: Connection) -> int:
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_COUNT)
-        found: int = (await cursor.fetchone()) or 0
-        return found
 
 
 async def find_addresses(

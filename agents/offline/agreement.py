@@ -7,13 +7,14 @@ from typing import Final
 
 from agents.offline.debt import Debt, amounts_in, cents_of, chosen_amount
 from agents.offline.identity_talk import document_argument
-from agents.offline.phrases import HUMAN_OFFER, day_of, holder_name, join, on_day
+from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, day_of, holder_name, join, on_day
 from agents.offline.reading import Agreement, SaidDate, ToolResult, Turn
 from agents.offline.recall import dates_said, day_from
 from agents.offline.signals import Signal
 from domain.wording import fold
 
 _THE_REST: Final = re.compile(r"\be (?:[oa] )?(?:resto|restante|outra (?:parte|metade))\b|\bmetade\b.+\bmetade\b", re.DOTALL)
+_ANOTHER_ONE: Final = re.compile(r"\b(?:e|as|a|o|os|tambem) (?:outr[ao]s?|restantes?|que falta\w*|resto)\b(?! (?:dia|data|hora))")
 _AT_ONCE: Final = re.compile(r"\b(?:agora(?! nao)|agorinha|ja ja|imediatamente)\b")
 _ASKED_AMOUNT: Final = re.compile(r"\b(valor|quanto|total|mais antiga|tudo)\b")
 _CHANGES_DAY: Final = re.compile(r"\b(mud\w+|troc\w+|outr[ao])\b.{0,15}\b(data|dia)\b")
@@ -149,7 +150,9 @@ def promise_outcome(turn: Turn, result: ToolResult) -> str:
     agreement = Agreement.of(result.data)
     if result.is_ok and agreement is not None:
         if result.text("situacao") != "registrada":
-            return f"Então fica assim: {agreement.amount} {on_day(agreement)}. Posso registrar?"
+            stored = turn.context.promise
+            instead = f", no lugar do combinado de {stored.amount} para {day_of(stored)}" if stored else ""
+            return f"Então fica assim: {agreement.amount} {on_day(agreement)}{instead}. Posso registrar?"
         protocol = result.text("protocolo")
         return join(
             f"Combinado{_comma(turn)}! Registrei seu pagamento de {agreement.amount} para {day_of(agreement)}.",
@@ -232,6 +235,12 @@ def negotiate(turn: Turn, debt: Debt) -> str | None:
         return ask_day(turn, wish.unclear)
     if _repeats_promise(turn, wish):
         return None
+    if turn.context.promise is not None and proposal is None and _ANOTHER_ONE.search(turn.said):
+        return join(
+            f"O combinado de {turn.context.promise.amount} para {day_of(turn.context.promise)} está registrado, "
+            "e por aqui eu só consigo deixar um por vez. Para combinar as outras também, quem ajuda é uma pessoa da equipe.",
+            HER_OFFER,
+        )
     date = wish.date or (proposal.date if proposal and wish.amount else None)
     amount = wish.amount or (proposal.amount if proposal and wish.date else None)
     if date and amount:
@@ -252,7 +261,9 @@ def negotiate(turn: Turn, debt: Debt) -> str | None:
 def _moves_promise(turn: Turn, wish: Wish) -> bool:
     """Tell whether the customer wants the stored promise on another day, without naming one."""
     stored = turn.context.promise
-    return stored is not None and wish.date is None and wish.unclear is None and bool(_CHANGES_DAY.search(turn.said))
+    if stored is None or wish.date is not None or wish.unclear is not None:
+        return False
+    return bool(_CHANGES_DAY.search(turn.said)) or (turn.is_no and "continua bom" in turn.asked)
 
 
 def _repeats_promise(turn: Turn, wish: Wish) -> bool:

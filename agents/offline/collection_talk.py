@@ -1,5 +1,6 @@
 """The collection talk with the confirmed holder: tell what is open, listen, help, agree, close."""
 
+import re
 from typing import Final
 
 from agents.offline.agreement import ask_amount, ask_day, asked_amount, negotiate, read_wish
@@ -21,9 +22,9 @@ from agents.offline.courtesy import (
     wrong_person,
 )
 from agents.offline.debt import Debt, OpenInvoice
-from agents.offline.identity_talk import document_argument, identity_reply, look_up, lookup_problem, must_look_up
-from agents.offline.phrases import HUMAN_OFFER, day_of, holder_name, introduction, join, lines
-from agents.offline.reading import Turn, as_text
+from agents.offline.identity_talk import confirmed_document, document_argument, identity_reply, look_up, lookup_problem, must_look_up
+from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, day_of, holder_name, introduction, join, lines
+from agents.offline.reading import Turn
 from agents.offline.signals import Signal
 from domain.documents import find_documents
 
@@ -68,7 +69,7 @@ def _first_news(turn: Turn, debt: Debt) -> str:
     if turn.said_before(Signal.HARDSHIP, bursts=4) and not turn.context.dates:
         return lines((statement, no_pressing(turn)))
     if turn.says(Signal.DISPUTE) or turn.said_before(Signal.DISPUTE, bursts=4):
-        return lines((statement, join("Se algo aí não bate, quem pode corrigir é uma pessoa da equipe.", HUMAN_OFFER)))
+        return lines((statement, join("Se algo aí não bate, quem pode corrigir é uma pessoa da equipe.", HER_OFFER)))
     agreed = negotiate(turn, debt)
     if wants_code(turn) or (turn.said_before(Signal.CODE, bursts=4) and not turn.past("gerar_segunda_via")):
         return lines((statement, join(payment_code(turn, debt), agreed or after_code(turn))))
@@ -145,12 +146,8 @@ def _confirmed_reply(turn: Turn) -> str:
 
 def _typed_another_document(turn: Turn) -> bool:
     """Tell whether a document was typed that is not the one this conversation was confirmed with."""
-    typed = set(find_documents(turn.new_text))
-    looked_up = (result for result in turn.past_results if result.name == "consultar_faturas_cpf" and result.is_ok)
-    confirmed = {
-        document for result in looked_up for document in find_documents(as_text(result.arguments.get("cpf_cnpj")))
-    }
-    return bool(typed) and bool(confirmed) and not typed & confirmed
+    typed, confirmed = find_documents(turn.new_text), confirmed_document(turn)
+    return bool(typed) and bool(confirmed) and confirmed not in typed
 
 
 def _without_debt(turn: Turn, debt: Debt) -> str:
@@ -163,6 +160,8 @@ def _without_debt(turn: Turn, debt: Debt) -> str:
 
 def _helped(turn: Turn, debt: Debt) -> str:
     """Answer every intent of the new messages, with one question at the end."""
+    if turn.says(Signal.DUE_DATE):
+        return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
     wish = read_wish(turn, debt)
     settles = wish.date is not None or wish.unclear is not None
     feeling = _empathy(turn)
@@ -216,6 +215,12 @@ def no_pressing(_turn: Turn) -> str:
 
 def payment_notice(turn: Turn, debt: Debt, *, more: bool = False) -> str:
     """Note that the customer says they paid, and say what the system shows."""
+    noted = turn.past("atualizar_status_cobranca")
+    if noted is not None and noted.is_ok and noted.text("aguardar_ate") and not turn.results:
+        return join(
+            f"Seu aviso de pagamento está anotado, e vamos aguardar até {noted.text('aguardar_ate')}.",
+            None if more else "Se quiser que alguém confira antes disso, quer que eu te passe para uma pessoa da equipe?",
+        )
     result = turn.use("atualizar_status_cobranca", cpf_cnpj=document_argument(turn), novo_status="paid")
     if result.is_ok and result.text("situacao") == "pago":
         return f"Pronto, não consta mais nada em aberto por aqui. Agradeço muito o pagamento{_comma(debt)}! 😊"
@@ -253,7 +258,7 @@ def _comma(debt: Debt) -> str:
 
 def _no_discount(turn: Turn, debt: Debt) -> str:
     if turn.recent_replies and "desconto nem parcelar" in turn.recent_replies[-1]:
-        return join("Desconto, juros e parcelamento só uma pessoa da equipe pode avaliar.", HUMAN_OFFER)
+        return join("Desconto, juros e parcelamento só uma pessoa da equipe pode avaliar.", HER_OFFER)
     start = "Entendo! Por aqui não tenho autorização para dar desconto nem parcelar."
     if len(debt.invoices) > 1:
         return join(
@@ -275,6 +280,10 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
     context = turn.context
     if not turn.said:
         return join(named_hello(turn), "Passando para saber se ficou alguma dúvida.", _next_step(turn))
+    if turn.says(Signal.DEBT_QUESTION) and context.proposal is not None:
+        return _next_step(turn)
+    if turn.says(Signal.REFUSES_PAY):
+        return _left_in_peace(turn)
     if turn.says(Signal.DEBT_QUESTION):
         return ask_day(turn, None) if context.promise is None else _promise_reminder(debt) or _CLOSING_SENTENCE
     if turn.says(Signal.CONFUSED):
@@ -311,7 +320,21 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
         )
     if turn.is_yes and asked_amount(turn):
         return ask_amount(debt)
-    return join("Certo!" if turn.is_yes else "Não sei se entendi bem.", _next_step(turn))
+    is_clear = turn.is_yes or re.search(r"\b(?:registr|confirm|volt)", turn.said) is not None
+    return join("Certo!" if is_clear else "Não sei se entendi bem.", _next_step(turn))
+
+
+def _left_in_peace(turn: Turn) -> str:
+    """Take a refusal as it is: no pressing, and the truth about what is stored."""
+    name, stored = holder_name(turn), turn.context.promise
+    start = f"Tudo bem{', ' + name if name else ''}, sem pressão."
+    if stored is None:
+        return join(start, "Quando quiser retomar, é só me chamar por aqui.")
+    return join(
+        start,
+        f"Por enquanto o combinado de {stored.amount} para {day_of(stored)} continua valendo; se quiser, posso mudar o dia.",
+        "Prefere mudar, ou quer que eu te passe para uma pessoa da equipe?",
+    )
 
 
 def _next_step(turn: Turn) -> str:

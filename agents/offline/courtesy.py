@@ -31,6 +31,8 @@ def wants_human(turn: Turn) -> bool:
     """Tell whether the customer asks for a person or accepts the one offered."""
     if turn.context.wants_human or turn.says(Signal.HUMAN):
         return True
+    if set(turn.results) - {"transferir_para_humano"}:
+        return False  # the yes was for what a tool has just done
     if "pessoa da equipe" in turn.asked and turn.says(Signal.ALTERNATIVE):
         return True
     if turn.context.proposal is not None and re.search(r"\b(confirm|registr)", turn.said):
@@ -43,15 +45,13 @@ def wants_call(turn: Turn) -> bool:
     return turn.context.wants_call or intents.asks_call(turn.new_text)
 
 
-def hand_over(turn: Turn, reason: str) -> str:
+def hand_over(turn: Turn, reason: str, *, opening: str | None = None) -> str:
     """Hand over to a person; claim it only when the tool did it."""
     result = turn.use("transferir_para_humano", motivo=reason)
     if result.is_ok:
         name = holder_name(turn)
-        return (
-            f"Certo{', ' + name if name else ''}! Transferi nossa conversa para uma pessoa "
-            f"da equipe, que continua por aqui."
-        )
+        start = f"Certo{', ' + name if name else ''}!" if opening is None else opening
+        return join(start, "Transferi nossa conversa para uma pessoa da equipe, que continua por aqui.")
     return "Não consegui fazer a transferência agora, e peço desculpas por isso. Pode tentar de novo em alguns minutos?"
 
 
@@ -105,10 +105,13 @@ def wrong_person(turn: Turn) -> str:
 
 def distrust(turn: Turn) -> str:
     """Answer the fear of a fraud: who writes, what is never asked for."""
+    if "nunca peco senha" in fold(turn.last_reply):
+        return join("Sem problema, você não precisa informar nada por aqui.", HUMAN_OFFER)
+    is_known = turn.context.is_first_reply  # the greeting before it says who writes
     return join(
         "Entendo o cuidado, e você faz bem em desconfiar.",
-        f"Sou a {turn.context.assistant}, assistente virtual da {turn.context.company}, e nunca peço senha, código de "
-        "verificação nem dados de cartão.",
+        None if is_known else introduction(turn),
+        "Eu nunca peço senha, código de verificação nem dados de cartão.",
         "Quer seguir por aqui, ou prefere que eu te passe para uma pessoa da equipe?",
     )
 
@@ -195,7 +198,7 @@ def from_knowledge(turn: Turn, question: str) -> str | None:
 def unknown_answer(turn: Turn) -> str:
     """Say that the answer is not known and offer a person; after two such answers call one."""
     if len(turn.recent_replies) > 1 and all(_DID_NOT_HELP.search(fold(reply)) for reply in turn.recent_replies[-2:]):
-        return join("Acho melhor uma pessoa da equipe te ajudar com isso.", hand_over(turn, _could_not_help(turn)))
+        return hand_over(turn, _could_not_help(turn), opening="Acho melhor alguém te ajudar com isso.")
     if not _is_question(turn):
         return turn.pick(
             "Desculpe, não entendi bem. Pode me contar com outras palavras o que você precisa?",

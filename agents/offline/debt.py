@@ -14,7 +14,7 @@ _MONTHS: Final = (
     "dezembro",
 )  # fmt: skip
 _ALL: Final = re.compile(
-    r"\b(tudo|total|inteir[ao]|todas?( elas)?|todos|(as|os) (duas|dois|tres|quatro)|completo|valor cheio|integral"
+    r"\b(tudo|total|inteir[ao]|todas?( elas)?|todos|completo|valor cheio|integral"
     r"|quitar|valor todo|tudinho|de uma vez|ambas)\b"
 )
 _OLDEST: Final = re.compile(
@@ -24,6 +24,12 @@ _OLDEST: Final = re.compile(
 _NEWEST: Final = re.compile(r"\b(mais (recente|nova)|a ultima)\b")
 _HALF: Final = re.compile(r"\b(metade|50 ?%|meio a meio)\b")
 _NOT_CHOSEN: Final = re.compile(r"\b(por que|porque|de onde|que valor e esse|como assim|veio|nao (devo|e))\b[^.\n]*")
+
+
+_SOME_OF_THEM: Final = re.compile(
+    r"\b(?:[ao]s |so |apenas )(2|3|4|duas|dois|tres|quatro)\b(?: (?:mais )?(antigas?|velhas?|primeiras?|ultimas?|recentes?|novas?))?"
+)
+_COUNTS: Final = {"2": 2, "duas": 2, "dois": 2, "3": 3, "tres": 3, "4": 4, "quatro": 4}
 
 
 def cents_of(text: str) -> int | None:
@@ -122,6 +128,15 @@ def amounts_in(text: str) -> tuple[str, ...]:
     return tuple(format_brl(found.cents) for found in find_amounts(text))
 
 
+def _sum_of(debt: Debt, some: re.Match[str]) -> str | None:
+    """Add up "as duas primeiras": the oldest unless the newest are named; all when there are no more."""
+    by_age = sorted(debt.invoices, key=lambda invoice: invoice.sortable_due)
+    count = min(_COUNTS[some[1]], len(by_age))
+    is_newest = bool(some[2]) and some[2].startswith(("ultima", "recente", "nova"))
+    cents = [cents_of(invoice.amount) for invoice in (by_age[-count:] if is_newest else by_age[:count])]
+    return format_brl(sum(one for one in cents if one is not None)) if None not in cents else None
+
+
 def chosen_amount(folded: str, amounts: Sequence[str], debt: Debt | None) -> str | None:
     """Return the amount the customer means to pay, None when the words do not settle it.
 
@@ -132,6 +147,9 @@ def chosen_amount(folded: str, amounts: Sequence[str], debt: Debt | None) -> str
         return amounts[-1]
     if debt is None or not debt.invoices:
         return None
+    some = _SOME_OF_THEM.search(words)
+    if some is not None:
+        return _sum_of(debt, some)
     named = debt.named(words)
     if named is not None:
         return named.amount

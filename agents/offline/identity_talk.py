@@ -15,7 +15,7 @@ from agents.offline.courtesy import (
     wrong_person,
 )
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
-from agents.offline.reading import ToolResult, Turn
+from agents.offline.reading import ToolResult, Turn, as_text
 from agents.offline.signals import Signal
 from domain.documents import Document, find_documents
 from domain.wording import fold
@@ -50,13 +50,23 @@ def typed_document(turn: Turn) -> str:
 
 
 def document_argument(turn: Turn) -> str:
-    """Return what stands for the document in a call: the one typed, or, once confirmed, a word for the confirmed one.
+    """Return what stands for the document in a call: the one typed, or, once confirmed, the confirmed one.
 
     After the confirmation a customer may type anybody's number; it must not reach a tool.
     """
     if turn.context.identity == "confirmada":
-        return _UNKNOWN_DOCUMENT
+        return confirmed_document(turn) or _UNKNOWN_DOCUMENT
     return typed_document(turn) or _UNKNOWN_DOCUMENT
+
+
+def confirmed_document(turn: Turn) -> str:
+    """Return the document this conversation was confirmed with, empty when that is longer ago than the history."""
+    for result in (*turn.past_results, *turn.results.values()):
+        if result.name == "consultar_faturas_cpf" and result.is_ok:
+            found = find_documents(as_text(result.arguments.get("cpf_cnpj")))
+            if found:
+                return found[0]
+    return ""
 
 
 def look_up(turn: Turn) -> ToolResult:

@@ -6,6 +6,7 @@ from agents.offline.reading import Agreement, Turn
 
 _EMOJI = "😊"
 HUMAN_OFFER = "Quer que eu te passe para uma pessoa da equipe?"
+HER_OFFER = "Quer que eu te passe para ela?"  # after a sentence that names "uma pessoa da equipe"
 NEUTRAL_DOCUMENT_REQUEST = "Para sua segurança, pode me informar o CPF ou CNPJ do titular?"
 
 

@@ -22,6 +22,8 @@ class Signal(StrEnum):
     CANCEL = auto()
     CRISIS = auto()
     FEES = auto()
+    REFUSES_PAY = auto()
+    DUE_DATE = auto()
     PAID = auto()
     WRONG_PERSON = auto()
     HARDSHIP = auto()
@@ -136,6 +138,9 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"me matar", r"suicid\w+", r"tirar (?:a )?minha (?:propria )?vida", r"nao quero mais viver", r"quero morrer",
         r"acabar com (?:a minha vida|tudo isso de vez)", r"dar fim (?:n|em )?a? ?minha vida",
     ),
+    Signal.DUE_DATE: (
+        r"(?:mud\w+|troc\w+|alter\w+)\b.{0,25}\bvencimento", r"vencimento\b.{0,15}\b(?:para|pro) (?:o )?dia",
+    ),
     Signal.FEES: (
         r"juros", r"multa", r"(?:mud\w+|troc\w+|alter\w+)\b.{0,20}\bvencimento", r"onde (?:eu )?(?:posso )?pag\w+",
         r"como (?:eu )?(?:faco (?:para|pra) )?pag\w+", r"formas? de pag\w+", r"(?:aceita\w*|pode ser|da para pagar)\b.{0,12}"
@@ -195,14 +200,16 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"\b(?:pagar|acertar|quitar|resolver|regularizar|depositar)",
         r"(?:se|posso|so) (?:eu )?pagar", r"pago", r"acerto", r"quito",
     ),
+    Signal.REFUSES_PAY: (r"nao (?:vou|quero|pretendo|penso em|irei)\b(?: \w+){0,2} (?:pagar|quitar|acertar)", r"nao pago"),
     Signal.DEBT_QUESTION: (
-        r"quanto (?:e que )?(?:eu )?(?:devo|estou devendo)", rf"quanto (?:esta|ficou|deu|e|da)\b{_NO_PLAN}",
+        r"quanto (?:e que )?(?:eu )?(?:devo|estou devendo)", r"quanto (?:vai )?fica(?:r|ria)?\W*$", rf"quanto (?:esta|ficou|deu|e|da)\b{_NO_PLAN}",
         rf"qual (?:e )?(?:o )?(?:valor|total|vencimento)\b{_NO_PLAN}", r"qua(?:l|is) (?:sao )?(?:as? )?faturas?",
         r"quantas faturas", r"o que (?:eu )?devo", r"que (?:divida|debito|fatura)s? (?:e|sao|tenho)", r"valor total",
         rf"(?:ver|consultar|saber|olhar|conferir) (?:d?[ao]s? )?{_MY_BILLS}", r"quando vence", r"que conta e essa",
         r"estou devendo", rf"^\W*{_MY_BILLS}",
         r"(?:tenho|tem|existe|ha|ficou|falta)\b.{0,20}\b(?:em aberto|pendente|atrasad\w+|vencid\w+|debitos?|pendenci\w+)",
-        r"(?:estou|esta tudo|ta tudo|tudo) (?:em dia|certo|quitado)(?: entao)?(?: mesmo)?\?", r"o que (?:eu )?tenho (?:para|que) pagar",
+        r"(?:estou|esta tudo|ta tudo|tudo) (?:em dia|certo|quitado)(?: entao)?(?: mesmo)?\?", 
+        r"o que (?:eu )?tenho (?:para|que) pagar", r"quando (?:e que )?(?:eu )?(?:tenho que|preciso|devo|e para) pagar",
     ),
     Signal.BILLING: (
         r"faturas?", r"boletos?", r"conta atrasada", r"contas? (?:em )?atras\w+", r"debitos?", r"dividas?", r"devendo",
@@ -293,7 +300,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"vou pensar", r"depois (?:eu )?(?:te )?(?:vejo|falo|decido|retorno|aviso|mando)", r"nao sei(?: ainda)?\W*$",
         r"agora nao",
         r"nao (?:tenho|estou com) interesse",
-        r"nao (?:quero|precisa)(?: mais)?(?: obrigado)?", r"deixa (?:para|quieto)", r"deixa\W*$", r"sem interesse",
+        r"nao (?:quero|precisa)(?: mais)?(?: obrigado)?", r"nao preciso(?: de)?(?: mais)? nada", r"deixa (?:para|quieto)", r"deixa\W*$", r"sem interesse",
         r"mais tarde", r"outr[ao] (?:dia|hora)",
     ),
     Signal.PROBLEM: (

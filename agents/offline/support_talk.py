@@ -42,6 +42,8 @@ def _answer(turn: Turn) -> str:
         return cannot_call(turn)
     if not turn.said or greets_only(turn):
         return _greet(turn)
+    if turn.says(Signal.CONFUSED) and turn.said_before(Signal.CONFUSED, bursts=3):
+        return join("Sem problema, vamos com calma.", HUMAN_OFFER)
     if turn.says(Signal.CONFUSED) and len(turn.said) < 40:
         return "Sem problema! Me conta com suas palavras: como posso ajudar?"
     feeling = _empathy(turn)

@@ -33,6 +33,11 @@ DOCUMENTS = {
 }  # fmt: skip
 
 
+_SILENT = TurnOutcome(
+    parts=(), effects=(), usage=(), trace=(), agent=None, verdict="none", model=None, prompt_version=None
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
     """A message without words."""
@@ -117,14 +122,12 @@ class Customer:
         await deps.inbox.receive(self.demo.account, ParsedWebhook(messages=[message]), now=self.demo.clock.now())
 
     async def _run(self) -> Answered:
-        [row] = await self.demo.turns.claim(10)
+        rows = await self.demo.turns.claim(10)
+        loaded = await self.demo.turns.load(rows[0]) if rows else None
+        if loaded is None:  # a person has the conversation
+            return Answered(text="", outcome=_SILENT, identity=self.identity)
+        [row] = rows
         self.conversation_id = row.id
-        loaded = await self.demo.turns.load(row)
-        if loaded is None:
-            silent = TurnOutcome(
-                parts=(), effects=(), usage=(), trace=(), agent=None, verdict="none", model=None, prompt_version=None
-            )
-            return Answered(text="", outcome=silent, identity=self.identity)
         outcome, checkpoint_id = await run_turn(
             self.demo.graph, context=loaded.context, messages=as_graph_messages(loaded.said), thread_id=str(row.id),
             checkpoint_id=row.checkpoint_id,

@@ -12,7 +12,16 @@ from services.demo import DEMO_CONTACTS, DEMO_SLUG, seed_demo
 from services.knowledge import KnowledgeBase
 from services.ledger import LedgerCrm
 from services.offline_embeddings import OfflineEmbeddings
-from store import channel_accounts, contacts, custom_fields, invoices, kanban, products, promises, tenants
+from store import (
+    channel_accounts,
+    contact_search,
+    custom_fields,
+    invoices,
+    kanban,
+    products,
+    promises,
+    tenants,
+)
 from store.cipher import Cipher, Sealed
 from store.database import Database
 from tests.factories import TEST_KEY, open_database
@@ -51,7 +60,7 @@ async def test_demo_has_what_the_tour_needs(database: Database, base: KnowledgeB
         assert await kanban.stage_names(connection) == ["Novo", "Em conversa", "Proposta enviada", "Fechado", "Perdido"]
         assert await custom_fields.names(connection) == ["data_instalacao", "email", "endereco"]
         (account,) = await channel_accounts.list_all(connection)
-        assert await contacts.count(connection) == 12
+        assert (await contact_search.search(connection, text=None, tag=None, limit=1, offset=0))[1] == 12
         promise = await promises.pending_of(connection, DEMO_CONTACTS[5].document)
     assert account.provider == "simulator"
     sealed = Sealed(ciphertext=account.secrets_ciphertext or b"", key_id=account.secrets_key_id or "")
@@ -71,7 +80,7 @@ async def test_situations_are_true_in_the_ledger(database: Database, base: Knowl
         assert bool(statement.invoices) == (contact.situation != "paid"), contact.name
         assert all(invoice.days_late > 0 for invoice in statement.invoices)
     async with database.tenant(tenant.id) as connection:
-        rows = await contacts.page(connection, search=None, limit=50, offset=0)
+        rows, _ = await contact_search.search(connection, text=None, tag=None, limit=50, offset=0)
     opted_out = [row.name for row in rows if row.opted_out_at]
     assert opted_out == [contact.name for contact in DEMO_CONTACTS if contact.situation == "opted_out"]
 

@@ -23,7 +23,7 @@ from domain.messages import (
     StatusUpdate,
 )
 from services.inbox import Inbox
-from store import contacts, conversations, messages
+from store import contact_search, conversations, messages
 from store.channel_accounts import AccountRow
 from store.contacts import ContactRow
 from store.conversations import ConversationRow
@@ -46,7 +46,7 @@ class World:
 
     async def contacts(self) -> list[ContactRow]:
         async with self.database.tenant(self.tenant_id) as connection:
-            return await contacts.page(connection, search=None, limit=100, offset=0)
+            return (await contact_search.search(connection, text=None, tag=None, limit=100, offset=0))[0]
 
     async def conversations(self) -> list[ConversationRow]:
         async with self.database.tenant(self.tenant_id) as connection:
