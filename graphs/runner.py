@@ -238,7 +238,7 @@ def as_graph_messages(rows: Sequence[MessageRow]) -> list[AnyMessage]:
 
 def _span(conversation: ConversationRow) -> AbstractContextManager[object]:
     """Open a span for the turn: ids and numbers only, no texts. Without a tracer provider it does nothing."""
-    return trace.get_tracer("master-ia").start_as_current_span(
+    return trace.get_tracer("master_ia").start_as_current_span(
         "turn",
         attributes={"conversation.id": str(conversation.id), "turn.seq": conversation.turn_seq},
         record_exception=False,  # its text could hold what the customer wrote

@@ -6,8 +6,8 @@ import json
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -31,6 +31,8 @@ _NOT_RUNNING: Final = (
     "Abra outro terminal, rode [bold]make run[/bold], espere aparecer “Master IA is running.” e tente de novo."
 )
 _NO_DEMO: Final = "A demonstração não está carregada. Rode [bold]make demo[/bold] e tente de novo."
+_NO_DATABASE: Final = "O banco de dados não está respondendo. Rode [bold]master-ia doctor[/bold] para saber por quê."
+_NOT_SENT: Final = "[red]O serviço não voltou; a mensagem não foi enviada.[/red]"
 _AWAY: Final = "[red]O serviço parou de responder. A mensagem fica guardada e vai quando ele voltar…[/red]"
 
 
@@ -50,23 +52,28 @@ async def _main(settings: Settings, contact: str | None, screen: Console) -> int
         if not await api.is_reachable():
             screen.print(_NOT_RUNNING.format(url=api.base_url))
             return 1
-        async with open_deps(settings) as deps:
-            simulation = Simulation(deps.database, deps.accounts, deps.clock)
-            simulator = await simulation.find()
-            if simulator is None:
-                screen.print(_NO_DEMO)
-                return 1
-            async with _lines() as lines:
-                person = await _choose(await simulation.people(simulator), contact, lines, screen)
-                if person is None:
-                    return 1 if contact else 0
-                customer = SimulatedCustomer(
-                    api=api, simulation=simulation, simulator=simulator, contact=person.contact
-                )
-                await Chat(customer, simulator, lines, screen).run()
-        return 0
+        return await _hold(settings, contact, api, screen)
+    except UNAVAILABLE:
+        screen.print(_NO_DATABASE)
+        return 1
     finally:
         await api.close()
+
+
+async def _hold(settings: Settings, contact: str | None, api: SimulatorApi, screen: Console) -> int:
+    async with open_deps(settings) as deps:
+        simulation = Simulation(deps.database, deps.accounts, deps.clock)
+        simulator = await simulation.find()
+        if simulator is None:
+            screen.print(_NO_DEMO)
+            return 1
+        lines = _read_lines()
+        person = await _choose(await simulation.people(simulator), contact, lines, screen)
+        if person is None:
+            return 1 if contact else 0
+        customer = SimulatedCustomer(api=api, simulation=simulation, simulator=simulator, contact=person.contact)
+        await Chat(customer, simulator, lines, screen).run()
+        return 0
 
 
 class Lines:
@@ -93,8 +100,7 @@ class Lines:
         return self._is_typed and not self._queue.empty()
 
 
-@asynccontextmanager
-async def _lines() -> AsyncIterator[Lines]:
+def _read_lines() -> Lines:
     """Read standard input in a thread of its own: terminals, pipes and files alike.
 
     It reads the descriptor itself: a thread that dies inside `sys.stdin` would hold its lock at exit.
@@ -119,7 +125,7 @@ async def _lines() -> AsyncIterator[Lines]:
         tell(None)
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
-    yield lines
+    return lines
 
 
 async def _choose(people: Sequence[DemoPerson], wanted: str | None, lines: Lines, screen: Console) -> DemoPerson | None:
@@ -226,17 +232,21 @@ class Chat:
     async def _say(self, text: str) -> None:
         draft = Draft(text=text)
         self._sent.add(draft.id)
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
         is_told = False
         while True:
             try:
                 await self._customer.say(draft)
+                return
             except ApiUnreachable:
+                if asyncio.get_running_loop().time() > deadline:
+                    self._sent.discard(draft.id)
+                    self._screen.print(_NOT_SENT)
+                    return
                 if not is_told:
                     self._screen.print(_AWAY)
                 is_told = True
-                await asyncio.sleep(1)
-            else:
-                return
+            await asyncio.sleep(1)
 
     async def _hear(self) -> None:
         """Follow until everything said is answered, or a person has it, or the customer writes on."""

@@ -38,7 +38,7 @@ logger = structlog.get_logger(__name__)
 SENT = Counter("master_ia_messages_sent_total", "Outbound messages by provider and outcome", ["provider", "outcome"])
 
 # Longer than a provider call may take; a claim of a dead process is free again after it.
-_LEASE = timedelta(seconds=20)
+_LEASE = timedelta(seconds=25)
 _SERVICE_WINDOW = timedelta(hours=24)  # Meta: free-form text only within 24 h of the customer's last message
 _WINDOW_PROVIDERS = (Provider.META, Provider.TWILIO_WHATSAPP)
 _UNKNOWN_FLAGGED_AFTER = timedelta(minutes=10)

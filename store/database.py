@@ -10,6 +10,8 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from domain.errors import DomainError
+
 Connection = AsyncConnection[DictRow]
 RETRYABLE = (DeadlockDetected, SerializationFailure)  # the transaction was rolled back and may simply run again
 UNAVAILABLE = (OperationalError,)  # PostgreSQL is away, restarting or refusing connections
@@ -17,12 +19,41 @@ _APP_ROLE = "master_ia_app"
 _PLATFORM_ROLE = "master_ia_platform"
 
 
+class RoleNotTaken(DomainError):
+    """The connection works as another role than it asked for: something between us and PostgreSQL drops `options`."""
+
+    def __init__(self, *, wanted: str, found: str) -> None:
+        super().__init__(
+            f"PostgreSQL connections must work as {wanted}, and this one works as {found}. Run the migrations, and "
+            "let no pooler drop the connection options (see docs/deployment.md)"
+        )
+        self.wanted = wanted
+        self.found = found
+
+
+def _options(role: str, search_path: str) -> str:
+    return f"-c role={role} -c search_path={search_path} -c timezone=UTC"
+
+
+async def check_role(connection: Connection, role: str) -> None:
+    """Fail closed: a login that is a member of both roles would see every tenant if its own role were left to it."""
+    cursor = await connection.execute("SELECT current_user AS role")
+    row = await cursor.fetchone()
+    found = str(row["role"]) if row else "nobody"
+    if found != role:
+        raise RoleNotTaken(wanted=role, found=found)
+
+
 def _pool(url: str, *, role: str, max_size: int, search_path: str = "public") -> AsyncConnectionPool[Connection]:
-    options = f"-c role={role} -c search_path={search_path} -c timezone=UTC"
-    kwargs: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "options": options}
+    async def configure(connection: Connection) -> None:
+        await check_role(connection, role)
+
+    kwargs: dict[str, Any] = {
+        "autocommit": True, "row_factory": dict_row, "options": _options(role, search_path),
+    }  # fmt: skip
     return AsyncConnectionPool(
         url, connection_class=AsyncConnection[DictRow], kwargs=kwargs, min_size=1, max_size=max_size, open=False,
-        timeout=30, reconnect_timeout=60,
+        timeout=30, reconnect_timeout=60, configure=configure,
     )  # fmt: skip
 
 
@@ -40,6 +71,13 @@ class Database:
         self.graph_pool = _pool(url, role=_APP_ROLE, max_size=max_connections, search_path="langgraph")
 
     async def open(self) -> Self:
+        """Open the pools. Raises RoleNotTaken, or what PostgreSQL raises when it cannot be reached."""
+        for role in (_APP_ROLE, _PLATFORM_ROLE):
+            first: Connection = await AsyncConnection.connect(
+                self.url, autocommit=True, row_factory=dict_row, options=_options(role, "public")
+            )
+            async with first:
+                await check_role(first, role)
         for pool in (self._app, self._platform, self.graph_pool):
             await pool.open()
         return self

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import PlainSerializer
 
 from domain.errors import InvalidInput
 from server.api.wire import Given, Limit, Offset, Page, Text
@@ -28,6 +29,10 @@ class Event(Given):
     created_at: datetime
 
 
+# Without an exponent: a cost of nothing would be "0E-8".
+PlainDecimal = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str)]
+
+
 class UsageOfDay(Given):
     """What one model did for one agent on one day of the tenant's zone."""
 
@@ -38,7 +43,7 @@ class UsageOfDay(Given):
     calls: int
     input_tokens: int
     output_tokens: int
-    cost_usd: Decimal
+    cost_usd: PlainDecimal
 
 
 @router.get("/events", summary="List events, newest first")

@@ -1,5 +1,6 @@
 """The pages' process: one uvicorn, one NiceGUI. A page's state lives in it, so it is never run with several workers."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,11 +13,10 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from server.pages.frame import LANGUAGE_COOKIE, THEME_COOKIE, Frame
-from server.pages.simulator import SimulatorPage
+from server.pages.simulator import AWAY, DATABASE_SECONDS, SimulatorPage
 from server.pages.words import WORDS, choose_language
 from server.simulation import SimulatorApi, find_api_url
 from services.simulation import Simulation, Simulator
-from store.database import UNAVAILABLE
 from wiring.bell import TurnBell
 from wiring.deps import Deps, open_deps
 from wiring.settings import Settings, load_settings
@@ -115,8 +115,9 @@ async def _show_simulator(parts: PageParts, request: Request, contact: str) -> N
 
 async def _find(parts: PageParts) -> Simulator | None:
     try:
-        return await parts.simulation.find()
-    except UNAVAILABLE:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            return await parts.simulation.find()
+    except AWAY:
         return None  # the page opens, says so, and looks again
 
 

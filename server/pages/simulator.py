@@ -25,6 +25,8 @@ logger = structlog.get_logger(__name__)
 POLL_SECONDS: Final = 0.5
 _HEALTH_TICKS: Final = 10
 _LONGEST_MESSAGE: Final = 4096
+DATABASE_SECONDS: Final = 4.0  # the pool itself would wait much longer than somebody looks at a page that says nothing
+AWAY: Final = (*UNAVAILABLE, TimeoutError)
 # Enter sends, Shift+Enter breaks the line. The box empties in the browser, so fast typing loses nothing.
 _SEND_ON_ENTER: Final = """(event) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
@@ -196,8 +198,9 @@ class SimulatorPage:
             return
         async with self._busy:
             try:
-                await self._customer.start_over()
-            except UNAVAILABLE:
+                async with asyncio.timeout(DATABASE_SECONDS):
+                    await self._customer.start_over()
+            except AWAY:
                 self._frame.set_problem("database", self._words.database_down)
                 return
             self._outgoing.clear()
@@ -209,8 +212,9 @@ class SimulatorPage:
             return
         async with self._busy:
             try:
-                is_changed = await self._customer.hand_back()
-            except UNAVAILABLE:
+                async with asyncio.timeout(DATABASE_SECONDS):
+                    is_changed = await self._customer.hand_back()
+            except AWAY:
                 self._frame.set_problem("database", self._words.database_down)
                 return
         if is_changed:
@@ -232,19 +236,21 @@ class SimulatorPage:
                 await self._load_people()
             if self._tick_number % _HEALTH_TICKS == 1 and not self._outgoing:
                 self._frame.set_problem("api", None if await self._api.is_reachable() else self._words.api_down)
-        except UNAVAILABLE:
+        except AWAY:
             self._frame.set_problem("database", self._words.database_down)
             return
         await self._pump()
 
     async def _find_simulator(self) -> None:
-        self._simulator = await self._simulation.find()
+        async with asyncio.timeout(DATABASE_SECONDS):
+            self._simulator = await self._simulation.find()
         self._frame.set_problem("demo", None if self._simulator else self._words.no_demo)
 
     async def _load_people(self) -> None:
         if self._simulator is None:
             return
-        people = await self._simulation.people(self._simulator)
+        async with asyncio.timeout(DATABASE_SECONDS):
+            people = await self._simulation.people(self._simulator)
         is_first = not self._people
         self._people = {person.number: person for person in people}
         self._people_view.show(people)
@@ -268,9 +274,10 @@ class SimulatorPage:
                 return
             try:
                 await self._send_waiting(customer)
-                changes = await customer.follow()
+                async with asyncio.timeout(DATABASE_SECONDS):
+                    changes = await customer.follow()
                 self._frame.set_problem("database", None)
-            except UNAVAILABLE as error:
+            except AWAY as error:
                 logger.warning("simulator.database_unavailable", error=type(error).__name__)
                 self._frame.set_problem("database", self._words.database_down)
                 return
@@ -296,7 +303,7 @@ class SimulatorPage:
     async def _refresh_people(self) -> None:
         try:
             await self._load_people()
-        except UNAVAILABLE:
+        except AWAY:
             return  # the next look says so
 
     def _clear(self) -> None:

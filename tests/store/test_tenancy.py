@@ -5,11 +5,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege
+from psycopg.rows import dict_row
 
 from domain.messages import Provider
 from store import channel_accounts
-from store.database import Database
+from store.database import Connection, Database, RoleNotTaken, check_role
 from tests.factories import make_account, make_tenant, open_database
 
 PLATFORM_TABLES = {"tenants", "platform_settings", "alembic_version"}
@@ -166,3 +168,21 @@ async def test_rolled_back_transaction_leaves_the_connection_clean(database_url:
         async with database.tenant(tenant_id) as connection:
             names = [row.display_name for row in await channel_accounts.list_all(connection)]
     assert names == ["simulador"]
+
+
+async def test_connection_that_did_not_take_its_role_is_refused(database_url: str) -> None:
+    """A pooler that drops the connection options must not end in one login that sees every tenant."""
+    connection: Connection = await psycopg.AsyncConnection.connect(database_url, row_factory=dict_row)
+    async with connection:
+        with pytest.raises(RoleNotTaken, match="works as postgres"):
+            await check_role(connection, "master_ia_app")
+        await connection.execute("SET ROLE master_ia_app")
+        await check_role(connection, "master_ia_app")
+
+
+async def test_login_that_may_not_take_the_roles_is_refused_at_once(database_url: str) -> None:
+    name = f"stranger_{uuid4().hex[:8]}"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN".encode())
+    with pytest.raises(OperationalError, match="master_ia_app"):
+        await Database(database_url.replace("postgres@/", f"{name}@/").replace("postgres:@/", f"{name}@/")).open()
