@@ -214,11 +214,12 @@ def _agreement(agreement: Agreement | None) -> Mapping[str, str] | None:
 
 
 def _date(reading: DateReading) -> Mapping[str, object]:
-    return {
+    options = [f"{weekday_name(day)}, {format_date(day)}" for day in reading.candidates[:_MOST_OPTIONS]]
+    read = {
         "trecho": reading.span,
         "data": format_date(reading.date) if reading.date else None,
         "dia_semana": weekday_name(reading.date) if reading.date else None,
         "situacao": _STATUS[reading.status],
-        "opcoes": [f"{weekday_name(day)}, {format_date(day)}" for day in reading.candidates[:_MOST_OPTIONS]],
         "motivo": _REASONS.get(reading.reason, "a data não está clara") if reading.reason else None,
     }
+    return read | ({"opcoes": options} if len(options) > 1 else {})

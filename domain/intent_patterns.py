@@ -254,7 +254,11 @@ _STRONG_COLLECTION = (
     r"devendo|devo|deve|promessa|desbloque\w+|religar|religacao|cortad[oa]|cortaram|suspens[oa]|bloquead[oa]|"
     r"bloquearam|extrato"
 )
-_WEAK_COLLECTION = r"pix|pagar|pagamentos?|pago|conta(?!\s+(?:uma|um|mais|comigo|essa|essas|para|como|o\s+que))|contas|pagando|valores?|valor|desconto|dinheiro|salario"
+# "Conta uma piada" tells a story, it is no bill.
+_WEAK_COLLECTION = (
+    r"pix|pagar|pagamentos?|pago|conta(?!\s+(?:uma|um|mais|comigo|essa|essas|para|como|o\s+que))|contas|pagando|"
+    r"valores?|valor|desconto|dinheiro|salario"
+)
 _STRONG_SALES = (
     r"planos?|megas?|giga|gigas|contratar|contrato\s+novo|contratacao|upgrade|assinar|assinatura\s+nova|promocao|"
     r"promocoes|promo|"
@@ -264,7 +268,7 @@ _STRONG_SALES = (
     r"cobertura|atende\s+(?:n[ao]|minha|meu)|combo|vendedor|vendas?|comprar|orcamento|tv\s+box|streaming|"
     r"quero\s+internet|colocar\s+internet|por\s+internet"
 )
-_WEAK_SALES = r"instalacao|taxa|fidelidade|viabilidade|bairro|chip|novidades"
+_WEAK_SALES = r"instalacao|taxa|fidelidade|viabilidade|bairro|chip|novidades|barat[ao]s?|em\s+conta"
 _STRONG_SUPPORT = (
     r"caiu|caindo|lenta|lento|lentidao|sem\s+(?:internet|sinal|conexao|rede|acesso)|nao\s+(?:funciona|conecta|"
     r"carrega|abre|esta\s+funcionando|pega|liga|navega)|wi\s?fi|wireless|roteador|"

@@ -67,8 +67,5 @@ def called_name(full_name: str, *, document: str) -> str:
     Registers often write in capitals; nobody is shouted at.
     """
     name = " ".join(full_name.split())
-    if len(document) == _CNPJ_LENGTH:
-        name = _LEGAL_FORM.sub("", name)
-    else:
-        name = name.split(" ")[0]
+    name = _LEGAL_FORM.sub("", name) if len(document) == _CNPJ_LENGTH else name.split(" ")[0]
     return name.title() if name.isupper() else name

@@ -13,8 +13,12 @@ from agents.offline.recall import dates_said, day_from
 from agents.offline.signals import Signal
 from domain.wording import fold
 
-_THE_REST: Final = re.compile(r"\be (?:[oa] )?(?:resto|restante|outra (?:parte|metade))\b|\bmetade\b.+\bmetade\b", re.DOTALL)
-_ANOTHER_ONE: Final = re.compile(r"\b(?:e|as|a|o|os|tambem) (?:outr[ao]s?|restantes?|que falta\w*|resto)\b(?! (?:dia|data|hora))")
+_THE_REST: Final = re.compile(
+    r"\be (?:[oa] )?(?:resto|restante|outra (?:parte|metade))\b|\bmetade\b.+\bmetade\b", re.DOTALL
+)
+_ANOTHER_ONE: Final = re.compile(
+    r"\b(?:e|tambem|[ao]s?) (?:outras?(?! (?:data|hora))|outros?(?! dia)|restantes?|que falta\w*|resto)\b"
+)
 _AT_ONCE: Final = re.compile(r"\b(?:agora(?! nao)|agorinha|ja ja|imediatamente)\b")
 _ASKED_AMOUNT: Final = re.compile(r"\b(valor|quanto|total|mais antiga|tudo)\b")
 _CHANGES_DAY: Final = re.compile(r"\b(mud\w+|troc\w+|outr[ao])\b.{0,15}\b(data|dia)\b")
@@ -238,7 +242,8 @@ def negotiate(turn: Turn, debt: Debt) -> str | None:
     if turn.context.promise is not None and proposal is None and _ANOTHER_ONE.search(turn.said):
         return join(
             f"O combinado de {turn.context.promise.amount} para {day_of(turn.context.promise)} está registrado, "
-            "e por aqui eu só consigo deixar um por vez. Para combinar as outras também, quem ajuda é uma pessoa da equipe.",
+            "e por aqui eu só consigo deixar um por vez. Para combinar as outras também, quem ajuda é uma pessoa da "
+            "equipe.",
             HER_OFFER,
         )
     date = wish.date or (proposal.date if proposal and wish.amount else None)

@@ -22,7 +22,14 @@ from agents.offline.courtesy import (
     wrong_person,
 )
 from agents.offline.debt import Debt, OpenInvoice
-from agents.offline.identity_talk import confirmed_document, document_argument, identity_reply, look_up, lookup_problem, must_look_up
+from agents.offline.identity_talk import (
+    confirmed_document,
+    document_argument,
+    identity_reply,
+    look_up,
+    lookup_problem,
+    must_look_up,
+)
 from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, day_of, holder_name, introduction, join, lines
 from agents.offline.reading import Turn
 from agents.offline.signals import Signal
@@ -161,7 +168,7 @@ def _without_debt(turn: Turn, debt: Debt) -> str:
 def _helped(turn: Turn, debt: Debt) -> str:
     """Answer every intent of the new messages, with one question at the end."""
     if turn.says(Signal.DUE_DATE):
-        return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
+        return from_knowledge(turn, "troca da data de vencimento da fatura") or unknown_answer(turn)
     wish = read_wish(turn, debt)
     settles = wish.date is not None or wish.unclear is not None
     feeling = _empathy(turn)
@@ -219,7 +226,9 @@ def payment_notice(turn: Turn, debt: Debt, *, more: bool = False) -> str:
     if noted is not None and noted.is_ok and noted.text("aguardar_ate") and not turn.results:
         return join(
             f"Seu aviso de pagamento está anotado, e vamos aguardar até {noted.text('aguardar_ate')}.",
-            None if more else "Se quiser que alguém confira antes disso, quer que eu te passe para uma pessoa da equipe?",
+            None
+            if more
+            else "Se quiser que alguém confira antes disso, quer que eu te passe para uma pessoa da equipe?",
         )
     result = turn.use("atualizar_status_cobranca", cpf_cnpj=document_argument(turn), novo_status="paid")
     if result.is_ok and result.text("situacao") == "pago":
@@ -332,7 +341,7 @@ def _left_in_peace(turn: Turn) -> str:
         return join(start, "Quando quiser retomar, é só me chamar por aqui.")
     return join(
         start,
-        f"Por enquanto o combinado de {stored.amount} para {day_of(stored)} continua valendo; se quiser, posso mudar o dia.",
+        f"Por enquanto o combinado de {stored.amount} para {day_of(stored)} continua valendo, e posso mudar o dia.",
         "Prefere mudar, ou quer que eu te passe para uma pessoa da equipe?",
     )
 

@@ -27,7 +27,8 @@ _NOT_CHOSEN: Final = re.compile(r"\b(por que|porque|de onde|que valor e esse|com
 
 
 _SOME_OF_THEM: Final = re.compile(
-    r"\b(?:[ao]s |so |apenas )(2|3|4|duas|dois|tres|quatro)\b(?: (?:mais )?(antigas?|velhas?|primeiras?|ultimas?|recentes?|novas?))?"
+    r"\b(?:[ao]s |so |apenas )(2|3|4|duas|dois|tres|quatro)\b"
+    r"(?: (?:mais )?(antigas?|velhas?|primeiras?|ultimas?|recentes?|novas?))?"
 )
 _COUNTS: Final = {"2": 2, "duas": 2, "dois": 2, "3": 3, "tres": 3, "4": 4, "quatro": 4}
 

@@ -292,10 +292,7 @@ def _results_of(messages: Sequence[BaseMessage], calls: Mapping[str, ToolCall]) 
 
 def _calls_by_id(messages: Sequence[BaseMessage]) -> dict[str, ToolCall]:
     return {
-        str(call["id"]): call
-        for message in messages
-        if isinstance(message, AIMessage)
-        for call in message.tool_calls
+        str(call["id"]): call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls
     }
 
 

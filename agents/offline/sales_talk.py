@@ -226,7 +226,11 @@ def _quote(turn: Turn) -> str:
     if speed is not None and _speed_of(products[0]) not in (0, speed):
         shown = list(products[:_MAX_PRODUCTS])
         return lines(
-            (f"Não temos um plano de {_written_speed(speed)}, mas temos estes:", *_bullets(shown), "Algum deles te atende?")
+            (
+                f"Não temos um plano de {_written_speed(speed)}, mas temos estes:",
+                *_bullets(shown),
+                "Algum deles te atende?",
+            )
         )
     if speed is not None or len(products) == 1:
         return join(

@@ -98,7 +98,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
     Signal.HOLDER: (r"(?:sou|e) (?:eu )?(?:mesm[ao] )?[ao] titular", r"agora (?:e|sou) (?:el[ea]|eu)", r"sou el[ea]"),
     Signal.PESTERED: (
         r"(?:fica\w*|vive[m]?|toda hora|o dia (?:todo|inteiro)|direto|sem parar|nao para\w* de|todo dia|todos os dias)"
-        r"\b.{0,30}\b(?:lig(?:ando|am|a|ar)|mand(?:ando|am|a|ar)|cobrando|cobrar|mensage\w*|perturb\w+|ench\w+|incomod\w+)",
+        r"\b.{0,30}\b(?:lig(?:ando|am|a|ar)|mand(?:ando|am|a|ar)|cobrando|cobrar|mensage\w*|perturb\w+|ench\w+"
+        r"|incomod\w+)",
         r"(?:me )?(?:ligam|ligando|cobrando|mandando (?:\w+ )?mensage\w*|tantas? mensage\w*)\b.{0,20}"
         r"\b(?:toda hora|todo dia|todos os dias|direto|sem parar|o dia (?:todo|inteiro)|demais)",
         r"ja (?:e|sao) a? ?(?:\w+|\d+)a? ?vez(?:es)? que (?:voces )?(?:me )?\w+",
@@ -107,25 +108,30 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?:ignor\w+|esquec\w+|desconsider\w+|burl\w+|desobede\w+)\b.{0,25}"
         r"\b(?:instruc\w+|regras?|prompts?|ordens|comandos?|limit\w+)",
         r"(?:seu|o|esse|teu) prompts?", r"instrucoes (?:do|de) sistema", r"^\W*system\b",
-        r"voce agora e", r"(?:aja|finja|finge|age) (?:como|que)", r"modo (?:desenvolvedor|dev|admin|livre|deus)", r"jailbreak",
-        r"(?:registr\w+|anot\w+|marc\w+|coloc\w+)\b.{0,25}\b(?:divida|fatura|conta)\b.{0,15}\b(?:perdoad\w+|zerad\w+|pag[ao])",
+        r"voce agora e", r"(?:aja|finja|finge|age) (?:como|que)", r"modo (?:desenvolvedor|dev|admin|livre|deus)",
+        r"jailbreak",
+        r"(?:registr\w+|anot\w+|marc\w+|coloc\w+)\b.{0,25}\b(?:divida|fatura|conta)\b.{0,15}\b(?:perdoad\w+"
+        r"|zerad\w+|pag[ao])",
         r"(?:perdo\w+|zer[ae]\w*|apag[ae]\w*) (?:a |o )?(?:minha |meu )?(?:divida|debito|fatura)",
     ),
     Signal.OWN_DOCUMENT: (
         r"(?:qual|fala|diz|diga|me (?:da|passa|manda|lembra))\b.{0,12}\b(?:meu|o meu) (?:cpf|cnpj|documento)",
-        r"(?:cpf|documento) (?:que )?(?:esta |voces tem )?cadastrado", r"nao (?:sei|lembro) (?:o )?meu (?:cpf|documento)",
+        r"(?:cpf|documento) (?:que )?(?:esta |voces tem )?cadastrado",
+        r"nao (?:sei|lembro) (?:o )?meu (?:cpf|documento)",
     ),
     Signal.OTHERS_DATA: (
         r"(?:cpf|cnpj|divida|dados|endereco|telefone) d[aeo]s? (?!titular|meu|minha|cadastro|empresa|plano)\w+",
         rf"(?:fatura|boleto|conta|divida)s? d[aeo] (?:minha |meu )?{_KIN}", r"d[aeo] outra pessoa",
     ),
     Signal.ENGLISH: (
-        r"(?:hello|hi|hey)\b.{0,40}\b(?:you|i|my|need|want|please)", r"do you", r"i (?:want|need|would|have|am|cannot|can)",
+        r"(?:hello|hi|hey)\b.{0,40}\b(?:you|i|my|need|want|please)", r"do you",
+        r"i (?:want|need|would|have|am|cannot|can)",
         r"speak english", r"my (?:bill|internet|account|plan)", r"how much", r"thank you", r"no portuguese",
     ),
     Signal.BOOKING: (
         r"(?:re)?(?:agendar?|agendem|agendamento|marcar?|remarcar?)\b.{0,30}\b(?:instala\w+|visita\w*|tecnico\w*)",
-        r"(?:instala\w+|visita\w*|tecnico)\b.{0,30}\b(?:re)?(?:agendad\w+|agendar|marcad\w+|marcar|que dia|quando vem|nao veio)",
+        r"(?:instala\w+|visita\w*|tecnico)\b.{0,30}\b(?:re)?(?:agendad\w+|agendar|marcad\w+|marcar|que dia"
+        r"|quando vem|nao veio)",
         r"(?:manda\w*|envia\w*|quero|preciso de) um tecnico", r"quando (?:o tecnico )?vem (?:instalar|o tecnico)",
     ),
     Signal.CANCEL: (
@@ -143,8 +149,10 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
     ),
     Signal.FEES: (
         r"juros", r"multa", r"(?:mud\w+|troc\w+|alter\w+)\b.{0,20}\bvencimento", r"onde (?:eu )?(?:posso )?pag\w+",
-        r"como (?:eu )?(?:faco (?:para|pra) )?pag\w+", r"formas? de pag\w+", r"(?:aceita\w*|pode ser|da para pagar)\b.{0,12}"
-        r"\b(?:cartao|credito|debito|dinheiro)", r"relig\w+", r"volta quando", r"quando (?:\w+ )?volta", r"desbloque\w+",
+        r"como (?:eu )?(?:faco (?:para|pra) )?pag\w+", r"formas? de pag\w+",
+        r"(?:aceita\w*|pode ser|da para pagar)\b.{0,12}"
+        r"\b(?:cartao|credito|debito|dinheiro)", r"relig\w+", r"volta quando", r"quando (?:\w+ )?volta",
+        r"desbloque\w+",
     ),
     Signal.HARDSHIP: (
         r"nao (?:tenho|estou com|tem|vou ter)\b.{0,25}\b(?:como pagar|dinheiro|grana|condic\w+|um real)",
@@ -200,15 +208,19 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"\b(?:pagar|acertar|quitar|resolver|regularizar|depositar)",
         r"(?:se|posso|so) (?:eu )?pagar", r"pago", r"acerto", r"quito",
     ),
-    Signal.REFUSES_PAY: (r"nao (?:vou|quero|pretendo|penso em|irei)\b(?: \w+){0,2} (?:pagar|quitar|acertar)", r"nao pago"),
+    Signal.REFUSES_PAY: (
+        r"nao (?:vou|quero|pretendo|penso em|irei)\b(?: \w+){0,2} (?:pagar|quitar|acertar)", r"nao pago",
+    ),
     Signal.DEBT_QUESTION: (
-        r"quanto (?:e que )?(?:eu )?(?:devo|estou devendo)", r"quanto (?:vai )?fica(?:r|ria)?\W*$", rf"quanto (?:esta|ficou|deu|e|da)\b{_NO_PLAN}",
+        r"quanto (?:e que )?(?:eu )?(?:devo|estou devendo)", r"quanto (?:vai )?fica(?:r|ria)?\W*$",
+        rf"quanto (?:esta|ficou|deu|e|da)\b{_NO_PLAN}",
         rf"qual (?:e )?(?:o )?(?:valor|total|vencimento)\b{_NO_PLAN}", r"qua(?:l|is) (?:sao )?(?:as? )?faturas?",
         r"quantas faturas", r"o que (?:eu )?devo", r"que (?:divida|debito|fatura)s? (?:e|sao|tenho)", r"valor total",
         rf"(?:ver|consultar|saber|olhar|conferir) (?:d?[ao]s? )?{_MY_BILLS}", r"quando vence", r"que conta e essa",
         r"estou devendo", rf"^\W*{_MY_BILLS}",
-        r"(?:tenho|tem|existe|ha|ficou|falta)\b.{0,20}\b(?:em aberto|pendente|atrasad\w+|vencid\w+|debitos?|pendenci\w+)",
-        r"(?:estou|esta tudo|ta tudo|tudo) (?:em dia|certo|quitado)(?: entao)?(?: mesmo)?\?", 
+        r"(?:tenho|tem|existe|ha|ficou|falta)\b.{0,20}\b(?:em aberto|pendente|atrasad\w+|vencid\w+|debitos?"
+        r"|pendenci\w+)",
+        r"(?:estou|esta tudo|ta tudo|tudo) (?:em dia|certo|quitado)(?: entao)?(?: mesmo)?\?",
         r"o que (?:eu )?tenho (?:para|que) pagar", r"quando (?:e que )?(?:eu )?(?:tenho que|preciso|devo|e para) pagar",
     ),
     Signal.BILLING: (
@@ -257,7 +269,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"^\W*nao (?:obrigado|quero|precis[ao]|agora|posso|consigo|serve|pode|por favor|senhora?|vou|nao)",
     ),
     Signal.CONFUSED: (
-        r"nao entendi", r"nao (?:estou )?entend(?:o|endo)", r"nao sei mexer", r"como assim", r"entendi nada", r"(?:me )?explica", r"que isso", r"^[?!. ]+$",
+        r"nao entendi", r"nao (?:estou )?entend(?:o|endo)", r"nao sei mexer", r"como assim", r"entendi nada",
+        r"(?:me )?explica", r"que isso", r"^[?!. ]+$",
         r"nao compreendi", r"hein",
     ),
     Signal.RESERVE: (
@@ -300,11 +313,13 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"vou pensar", r"depois (?:eu )?(?:te )?(?:vejo|falo|decido|retorno|aviso|mando)", r"nao sei(?: ainda)?\W*$",
         r"agora nao",
         r"nao (?:tenho|estou com) interesse",
-        r"nao (?:quero|precisa)(?: mais)?(?: obrigado)?", r"nao preciso(?: de)?(?: mais)? nada", r"deixa (?:para|quieto)", r"deixa\W*$", r"sem interesse",
+        r"nao (?:quero|precisa)(?: mais)?(?: obrigado)?", r"nao preciso(?: de)?(?: mais)? nada",
+        r"deixa (?:para|quieto)", r"deixa\W*$", r"sem interesse",
         r"mais tarde", r"outr[ao] (?:dia|hora)",
     ),
     Signal.PROBLEM: (
-        r"sem internet", r"internet\b.{0,15}\b(?:horrivel|pessima|uma bosta|uma porcaria)", r"internet\b.{0,15}\b(?:caiu|lent[ao]|parou|ruim|caindo|oscilando)", r"caiu (?:a )?internet",
+        r"sem internet", r"internet\b.{0,15}\b(?:horrivel|pessima|uma bosta|uma porcaria)",
+        r"internet\b.{0,15}\b(?:caiu|lent[ao]|parou|ruim|caindo|oscilando)", r"caiu (?:a )?internet",
         r"nao (?:funciona|conecta|pega|esta funcionando|abre)", r"lent[oa]", r"luz vermelha", r"sem (?:sinal|conexao)",
         r"travando",
         r"oscil\w+", r"wifi (?:fraco|ruim|caindo|nao)",

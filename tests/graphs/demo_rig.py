@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from agents.models import Models
 from agents.prices import cost_usd
-from domain.messages import Address, AddressKind, InboundMessage, MessageKind, ParsedWebhook
+from domain.messages import Address, AddressKind, InboundMessage, MessageKind, ParsedWebhook, Text
 from domain.turns import TurnOutcome
 from graphs.engine import compile_conversation
 from graphs.runner import as_graph_messages
@@ -62,6 +62,17 @@ class Answered:
         return [type(effect).__name__ for effect in self.outcome.effects]
 
     @property
+    def words(self) -> str:
+        """Give the reply without the payment codes that follow it."""
+        return next((part.text for part in self.outcome.parts if isinstance(part, Text)), "")
+
+    @property
+    def code(self) -> str:
+        """Give the payment code sent in a message of its own, empty without one."""
+        texts = [part.text for part in self.outcome.parts if isinstance(part, Text)]
+        return texts[1] if len(texts) > 1 else ""
+
+    @property
     def agent(self) -> str | None:
         return self.outcome.agent
 
@@ -109,14 +120,13 @@ class Customer:
         return reply
 
     async def _receive(self, bubble: str | Media) -> None:
-        is_text = isinstance(bubble, str)
         message = InboundMessage(
             provider_message_id=uuid4().hex,
             account_external_id=self.demo.account.external_id,
             addresses=(Address(kind=AddressKind.SIMULATED, value=self.phone),),
             sent_at=self.demo.clock.now(),
             kind=MessageKind.TEXT if isinstance(bubble, str) else bubble.kind,
-            text=bubble if is_text else None,
+            text=bubble if isinstance(bubble, str) else None,
         )
         deps = self.demo.deps
         await deps.inbox.receive(self.demo.account, ParsedWebhook(messages=[message]), now=self.demo.clock.now())
@@ -199,8 +209,6 @@ async def open_demo(database_url: str) -> AsyncIterator[Demo]:
             lease_seconds=60, price=cost_usd, failpoint=deps.failpoint,
         )  # fmt: skip
         try:
-            yield Demo(
-                deps=deps, graph=compile_conversation(deps, models), turns=turns, clock=clock, account=account
-            )
+            yield Demo(deps=deps, graph=compile_conversation(deps, models), turns=turns, clock=clock, account=account)
         finally:
             await models.aclose()

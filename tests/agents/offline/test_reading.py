@@ -46,7 +46,6 @@ def test_folding(text: str, folded: str) -> None:
     [
         ("quero falar com uma pessoa", Signal.HUMAN),
         ("me passa pra um atendente", Signal.HUMAN),
-        
         ("ja paguei", Signal.PAID),
         ("to sem grana", Signal.HARDSHIP),
         ("nao tenho como pagar agora", Signal.HARDSHIP),

@@ -210,7 +210,9 @@ SCRIPTS: dict[str, Script] = {
         )
     ),
     "a bare no to the name": Script(steps=(HELLO, step("nao", r"desculpas|Desculpe"))),
-    "the wife is not the holder": Script(steps=(HELLO, step("aqui é a esposa dele", r"só trato com o titular.*pessoa da equipe"))),
+    "the wife is not the holder": Script(
+        steps=(HELLO, step("aqui é a esposa dele", r"só trato com o titular.*pessoa da equipe"))
+    ),
     "anger, then a person": Script(
         steps=(
             step("q absurdo vcs me enchendo o saco, vou no procon", r"Entendo sua irritação.*pessoa da equipe\?"),
