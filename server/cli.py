@@ -156,7 +156,9 @@ def api_key(
 
 
 @app.command()
-def chat() -> None:
+def chat(
+    contact: Annotated[str | None, typer.Option(help="Who speaks: a number of the list, a phone or a name.")] = None,
+) -> None:
     """Talk to the assistant as a customer, in this terminal."""
     from server.running import prepare
 
@@ -166,7 +168,7 @@ def chat() -> None:
         prepare(quiet, typer.echo)
         from server.chat import main
 
-        main(quiet)
+        raise typer.Exit(main(quiet, contact))
 
 
 @app.command()
