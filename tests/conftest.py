@@ -5,9 +5,12 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
@@ -89,23 +92,30 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Give a folder outside pytest's own: each new pytest session closes that one to other users, and as root
+    PostgreSQL works as another user."""
+    with tempfile.TemporaryDirectory(prefix="master-ia-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """Give a PostgreSQL of this session's own, or the one named by TEST_DATABASE_URL (a superuser on it)."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given
         return
-    folder = tmp_path_factory.mktemp("postgres")
-    with start_embedded(folder, redis=False, postgres_settings=FAST_SETTINGS) as services:
+    with _own_folder() as folder, start_embedded(folder, redis=False, postgres_settings=FAST_SETTINGS) as services:
         assert services.database_url
         yield services.database_url
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_url() -> Iterator[str]:
     """Give a real Redis of this session's own, shared by its tests."""
-    with start_embedded(tmp_path_factory.mktemp("redis"), postgres=False) as services:
+    with _own_folder() as folder, start_embedded(folder, postgres=False) as services:
         assert services.redis_url
         yield services.redis_url
 
