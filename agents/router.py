@@ -58,11 +58,13 @@ class Route:
     usage: tuple[ModelUsage, ...] = ()
 
 
-def decide_by_rule(heard: Heard, turn: TurnContext, *, current: AgentName | None) -> Route | None:
+def decide_by_rule(
+    heard: Heard, turn: TurnContext, *, current: AgentName | None, is_confirmed: bool = False
+) -> Route | None:
     """Decide by rule alone, None when only reading could tell. Opt-out and a person come before everything."""
     if not heard.new_texts:
         return Route(reason="nothing new to answer")
-    fixed = _fixed(heard, turn, current=current)
+    fixed = _fixed(heard, turn, current=current, is_confirmed=is_confirmed)
     if fixed is not None:
         return fixed
     plain = normalize(heard.words)
@@ -87,12 +89,12 @@ def _by_content(heard: Heard, plain: str, turn: TurnContext, *, current: AgentNa
     is_document = heard.has_new_document or (heard.has_wrong_document and _DOCUMENT_ALONE.fullmatch(plain))
     if is_document and current != "sales":
         return Route(agent="cobranca", reason="a document was typed")
+    if _takes_up_collection(heard):
+        return Route(agent="cobranca", reason="a document, after talk of bills")
     # A single general word ("internet", "conta") opens a talk and interrupts none.
     topic = content_topic(heard.words, least=_INTERRUPTS if current in ("cobranca", "sales") else 1)
     if topic is not None:
         return Route(agent=_BY_TOPIC[topic], reason=f"content: {topic}")
-    if _takes_up_collection(heard):
-        return Route(agent="cobranca", reason="a document, after talk of bills")
     if heard.says_paid:
         return Route(agent="cobranca", reason="content: says it is paid")
     if current is not None:
@@ -120,7 +122,7 @@ def _first_agent(turn: TurnContext) -> AgentName:
     return turn.assigned_agent or ("cobranca" if turn.source == "campaign" else "persona")
 
 
-def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None) -> Route | None:
+def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None, is_confirmed: bool) -> Route | None:
     """Answer without any model what must never depend on one."""
     hours = turn.tenant.settings.business_hours
     if heard.asks_opt_out:
@@ -141,7 +143,12 @@ def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None) -> Rou
             effects=(HandOff(reason="pediu uma pessoa"),),
         )
     is_collection = current == "cobranca" or turn.source == "campaign" or turn.assigned_agent == "cobranca"
-    if heard.is_wrong_person and (is_collection or (current is None and content_topic(heard.words) is None)):
+    # Who proved to be the holder is no wrong number, whatever else they do not recognise.
+    if (
+        heard.is_wrong_person
+        and not is_confirmed
+        and (is_collection or (current is None and content_topic(heard.words) is None))
+    ):
         return Route(
             reason="wrong person",
             reply="Desculpe o engano! Anotei que este número não é de quem procurávamos, e não vamos mais incomodar "
@@ -162,7 +169,7 @@ async def route(
     prompts: Prompts,
 ) -> Route:
     """Decide who answers; the model is asked at most once in a conversation's life."""
-    decided = decide_by_rule(heard, turn, current=current)
+    decided = decide_by_rule(heard, turn, current=current, is_confirmed=identity["status"] == "confirmada")
     if decided is not None:
         return decided
     prompt = await prompts.get(turn.tenant.id, "router")

@@ -30,7 +30,8 @@ SHORT_FORMS = {
 # Long words whose misspellings are mended; each is far from every other word customers use.
 SPELLED = (
     "atendente", "atendimento", "atendentes", "humano", "mensagem", "mensagens", "cobranca", "cobrancas",
-    "descadastrar", "descadastre", "cancelar", "conheco", "numero", "errado", "engano", "contratar", "instalacao",
+    "descadastrar", "descadastre", "cancelar", "conheco", "reconheco", "numero", "errado", "engano", "contratar",
+    "instalacao",
     "roteador", "internet", "pessoa", "telefone", "whatsapp", "telefonema", "ligacao", "supervisor", "gerente",
     "comprovante", "pagamento", "velocidade", "mensalidade", "negociar", "parcelar", "endereco", "horario",
     "promocao", "contato", "perturbar", "incomodar", "obrigado", "obrigada", "desconheco", "atendendo", "fatura",
@@ -265,7 +266,7 @@ _STRONG_SALES = (
     r"quanto\s+(?:custa|fica|sai|e\s+o\s+plano|esta\s+o\s+plano|ta)|precos?|(?:valor|custo|taxa)\s+d[aeo]\s+(?:instalacao|plano|internet|mega)|instalacao\s+nova|nova\s+instalacao|"
     r"instalar|aumentar\s+(?:a\s+|minha\s+)*(?:velocidade|internet|plano)|"
     r"mais\s+velocidade|mudar\s+(?:de\s+|o\s+|meu\s+)*plano|trocar\s+(?:de\s+|o\s+|meu\s+)*plano|fibra|ofertas?|"
-    r"cobertura|atende\s+(?:n[ao]|minha|meu)|combo|vendedor|vendas?|comprar|orcamento|tv\s+box|streaming|"
+    r"cobertura|atendem?\s+(?:n[ao]|minha|meu)|combo|vendedor|vendas?|comprar|orcamento|tv\s+box|streaming|"
     r"quero\s+internet|colocar\s+internet|por\s+internet"
 )
 _WEAK_SALES = r"instalacao|taxa|fidelidade|viabilidade|bairro|chip|novidades|barat[ao]s?|em\s+conta"

@@ -163,7 +163,7 @@ O desbloqueio de confiança libera a internet por 72 horas, uma vez a cada 90 di
     ("Planos e instalação", "planos.md", """\
 Todos os planos são de fibra óptica, sem limite de dados, com roteador Wi-Fi incluso em comodato.
 
-A instalação é gratuita na fidelidade de 12 meses e acontece em até 3 dias úteis. Sem fidelidade, a instalação custa
+Não se paga instalação na fidelidade de 12 meses, e ela acontece em até 3 dias úteis. Sem fidelidade, a instalação custa
 R$ 199,90. Para trocar de plano basta pedir: o upgrade é gratuito e vale em até 24 horas."""),
     ("Vencimento e juros", "vencimento-e-juros.md", """\
 Você escolhe o vencimento da fatura entre os dias 5, 10, 15, 20 e 25. A troca da data de vencimento pode ser feita uma

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agents.offline.debt import Debt, amounts_in, cents_of, chosen_amount
+from agents.offline.debt import Debt, amounts_in, bare_amount, cents_of, chosen_amount
 from agents.offline.identity_talk import document_argument
 from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, day_of, holder_name, join, on_day
 from agents.offline.reading import Agreement, SaidDate, ToolResult, Turn
@@ -18,6 +18,7 @@ _THE_REST: Final = re.compile(
 )
 _ANOTHER_ONE: Final = re.compile(
     r"\b(?:e|tambem|[ao]s?) (?:outras?(?! (?:data|hora))|outros?(?! dia)|restantes?|que falta\w*|resto)\b"
+    r"|\be [ao] de (?:janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b"
 )
 _AT_ONCE: Final = re.compile(r"\b(?:agora(?! nao)|agorinha|ja ja|imediatamente)\b")
 _ASKED_AMOUNT: Final = re.compile(r"\b(valor|quanto|total|mais antiga|tudo)\b")
@@ -74,13 +75,16 @@ def read_wish(turn: Turn, debt: Debt) -> Wish:
     dates = _meant_dates(turn)
     sure = _sure(dates)
     unclear = next((said for said in reversed(dates) if said.certainty != "certa"), None) if not sure else None
-    talks_money = bool(sure or unclear or context.proposal or context.amounts or asked_amount(turn))
+    amounts = context.amounts or bare_amount(turn.said)
+    talks_money = bool(sure or unclear or context.proposal or amounts or asked_amount(turn))
     talks_money = talks_money or turn.says(Signal.PAY_INTENT)
-    amount = chosen_amount(turn.said, context.amounts, debt) if talks_money else None
+    amount = chosen_amount(turn.said, amounts, debt) if talks_money else None
     date = sure[-1] if sure else None
     if date is None and unclear is None and context.amounts and amount is not None and _AT_ONCE.search(turn.said):
         date = context.date or None
     several = len(set(sure)) > 1 and not turn.says(Signal.CORRECTION)
+    is_split = len(set(context.amounts)) > 1 and bool(sure) and bool(_AT_ONCE.search(turn.said))
+    several = several or (is_split and not turn.says(Signal.CORRECTION))
     several = several or (bool(context.amounts or sure) and _THE_REST.search(turn.said) is not None)
     if context.proposal is not None:
         return Wish(date=date, amount=amount, unclear=unclear, several_days=several)

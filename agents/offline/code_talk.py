@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from agents.offline.courtesy import offered_human
-from agents.offline.debt import Debt
+from agents.offline.debt import Debt, OpenInvoice
 from agents.offline.identity_talk import document_argument
 from agents.offline.phrases import HUMAN_OFFER, join
 from agents.offline.reading import ToolResult, Turn
@@ -12,6 +12,7 @@ from agents.offline.signals import Signal, says
 from domain.wording import fold
 
 _OFFERED_PIX: Final = re.compile(r"\bpix\b")
+_AGAIN_OR_OTHER: Final = re.compile(r"\b(?:de novo|novamente|outra vez|reenvi\w+|[ao] outr[ao]|outra tambem)\b")
 _OFFERED_BOLETO: Final = re.compile(r"\bboleto\b")
 
 
@@ -38,12 +39,20 @@ def wants_code(turn: Turn) -> bool:
 def _names_other_invoice(turn: Turn) -> bool:
     """Tell whether, right after a code was sent, the customer only points at an invoice ("a de novembro")."""
     known = turn.past("consultar_faturas_cpf")
-    return (
-        "mensagem separada" in turn.last_reply
-        and len(turn.said) < 40
-        and known is not None
-        and Debt.of(known).named(turn.said) is not None
-    )
+    if "mensagem separada" not in turn.last_reply or len(turn.said) >= 40 or known is None:
+        return False
+    return _AGAIN_OR_OTHER.search(turn.said) is not None or Debt.of(known).named(turn.said) is not None
+
+
+def _invoice_meant(turn: Turn, debt: Debt) -> OpenInvoice:
+    """Return the invoice named, else the other one, the one just sent, or the oldest."""
+    named = debt.named(turn.said)
+    sent = turn.past("gerar_segunda_via")
+    if named is not None or sent is None or not sent.is_ok:
+        return named or debt.oldest
+    is_other = re.search(r"\boutra\b(?! vez)", turn.said) is not None
+    fitting = [invoice for invoice in debt.invoices if (invoice.number == sent.text("numero")) != is_other]
+    return fitting[0] if fitting else debt.oldest
 
 
 def _form(turn: Turn) -> str:
@@ -62,7 +71,7 @@ def _form(turn: Turn) -> str:
 
 def payment_code(turn: Turn, debt: Debt) -> str:
     """Have the code of the named invoice (else the oldest) sent as its own message."""
-    invoice = debt.named(turn.said) or debt.oldest
+    invoice = _invoice_meant(turn, debt)
     result = turn.use(
         "gerar_segunda_via", cpf_cnpj=document_argument(turn), numero_fatura=invoice.number, forma=_form(turn)
     )

@@ -160,6 +160,8 @@ def _typed_another_document(turn: Turn) -> bool:
 def _without_debt(turn: Turn, debt: Debt) -> str:
     if closes(turn) or turn.says(Signal.NOT_NOW):
         return farewell(turn)
+    if greets_only(turn):
+        return join(named_hello(turn), _CLOSING_SENTENCE)
     if _is_open_question(turn) and not turn.says(Signal.DEBT_QUESTION):
         return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
     return join(no_debt(debt), _CLOSING_SENTENCE)
@@ -295,6 +297,10 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
         return _left_in_peace(turn)
     if turn.says(Signal.DEBT_QUESTION):
         return ask_day(turn, None) if context.promise is None else _promise_reminder(debt) or _CLOSING_SENTENCE
+    if turn.says(Signal.SURPRISE) and not turn.is_yes:
+        return _explained(debt)
+    if turn.says(Signal.FEES):
+        return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
     if turn.says(Signal.CONFUSED):
         return lines((debt_statement(debt), _next_step(turn)))
     if angry:
@@ -306,7 +312,7 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
         return known or join("Entendo a preocupação.", unknown_answer(turn))
     if closes(turn) and not (context.proposal and turn.is_yes):
         return farewell(turn)
-    if greets_only(turn):
+    if greets_only(turn) and not turn.is_yes:
         return join(named_hello(turn), _next_step(turn))
     if (
         turn.says(Signal.NOT_NOW)
@@ -331,6 +337,17 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
         return ask_amount(debt)
     is_clear = turn.is_yes or re.search(r"\b(?:registr|confirm|volt)", turn.said) is not None
     return join("Certo!" if is_clear else "Não sei se entendi bem.", _next_step(turn))
+
+
+def _explained(debt: Debt) -> str:
+    """Say where the amount comes from, as far as the tool told it."""
+    count = len(debt.invoices)
+    source = f"a soma das {count} faturas" if count > 1 else f"a fatura que venceu em {debt.oldest.due}"
+    return join(
+        f"Entendo a surpresa! O valor de {debt.total} é {source}.",
+        "Os detalhes quem confere com você é uma pessoa da equipe.",
+        HER_OFFER,
+    )
 
 
 def _left_in_peace(turn: Turn) -> str:

@@ -18,6 +18,7 @@ _MAX_PASSAGE: Final = 320
 _LEAST_OVERLAP: Final = 0.34
 _LEAST_SHARED: Final = 2
 _FEW_STEMS: Final = 2
+_EMPTY_STEMS: Final = frozenset(stem for word in ("nossa", "nosso", "caramba", "gente") for stem in stems(word))
 _DID_NOT_HELP: Final = re.compile(r"\bnao tenho (?:aqui|informacao)|\beu nao tenho\b|\bnao entendi (?:bem|direito)")
 _ASKS: Final = re.compile(r"\b(?:qual|quais|como|onde|quando|quanto|quem|por que|quero|queria|preciso|gostaria|tem)\b")
 
@@ -159,7 +160,7 @@ def best_passage(question: str, result: ToolResult) -> Json | None:
 
 def is_about(question: str, passage: str) -> bool:
     """Tell whether a passage shares enough of the question's words to answer it."""
-    asked = {stem for stem in stems(question) if not stem.isdigit()}
+    asked = {stem for stem in stems(question) if not stem.isdigit() and stem not in _EMPTY_STEMS}
     shared = len(asked & set(stems(passage)))
     return bool(asked) and shared >= min(_LEAST_SHARED, len(asked)) and shared / len(asked) >= _LEAST_OVERLAP
 

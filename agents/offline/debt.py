@@ -30,6 +30,10 @@ _SOME_OF_THEM: Final = re.compile(
     r"\b(?:[ao]s |so |apenas )(2|3|4|duas|dois|tres|quatro)\b"
     r"(?: (?:mais )?(antigas?|velhas?|primeiras?|ultimas?|recentes?|novas?))?"
 )
+_BARE_AMOUNT: Final = re.compile(
+    r"\b(?:so|somente|apenas|pago|consigo|os)(?: (?:os|uns))? (\d{2,4})\b"
+    r"(?![/.,-]?\d)(?! ?(?:/|dias?\b|%|x\b|mega|horas?\b|de \w+o\b))"
+)
 _COUNTS: Final = {"2": 2, "duas": 2, "dois": 2, "3": 3, "tres": 3, "4": 4, "quatro": 4}
 
 
@@ -127,6 +131,12 @@ def _invoice(row: Json) -> OpenInvoice:
 def amounts_in(text: str) -> tuple[str, ...]:
     """Return the amounts of reais in a text, written as tools and context write them."""
     return tuple(format_brl(found.cents) for found in find_amounts(text))
+
+
+def bare_amount(folded: str) -> tuple[str, ...]:
+    """Read "só os 50" as reais: a number with neither sign nor unit that can be nothing else."""
+    found = _BARE_AMOUNT.search(folded)
+    return (format_brl(int(found[1]) * 100),) if found else ()
 
 
 def _sum_of(debt: Debt, some: re.Match[str]) -> str | None:

@@ -177,7 +177,8 @@ def _sorry_for_trouble(turn: Turn) -> str | None:
 
 def _asked_about_us(turn: Turn) -> str | None:
     """Answer who we are, what it is about and whether it is safe, or None."""
-    if turn.says(Signal.CONSEQUENCE) and not turn.says(Signal.FEES):
+    is_paid = turn.context.says_paid or turn.says(Signal.PAID)
+    if turn.says(Signal.CONSEQUENCE) and not turn.says(Signal.FEES) and not is_paid:
         return join(
             introduction(turn) if turn.context.is_first_reply else None,
             "Entendo a preocupação. Essa resposta eu não tenho por aqui, e não quero te dizer nada sem certeza.",

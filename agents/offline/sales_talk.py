@@ -34,6 +34,9 @@ _STREET: Final = re.compile(
 _SPEED: Final = re.compile(r"\b(\d{2,4}) ?(?:m(?:ega|b)?\b)")
 _GIGA: Final = re.compile(r"\b(\d|um|uma)? ?g(?:iga(?:bit)?s?|b(?:ps)?|bits?)?\b")
 _TWO_SPEEDS: Final = re.compile(r"\b(\d{3,4})\b.{0,25}?\b(\d{3,4})\b")
+_NAMES_PRODUCT: Final = re.compile(
+    r"\b(?:tv|televisao|canais|fone|telefone|fixo|linha|mesh|roteador|repetidor|ip|cameras?|combo|chip|movel|streaming)\b"
+)
 _MEGAS_IN_GIGA: Final = 1000
 _BARE_SPEED: Final = re.compile(r"^\W*(?:[oa] )?(?:de )?(\d{2,4})\W*$")
 _GIVEN: Final = (
@@ -92,10 +95,11 @@ def _about_bills(turn: Turn) -> str | None:
     """Take up a bill asked for beside a plan: collection goes on with it in the next message."""
     if not any(turn.says(signal) for signal in (Signal.CODE, Signal.BILLING, Signal.PAID)):
         return None
-    what = "o boleto" if turn.says(Signal.BOLETO) else "o pagamento"
+    what = "boleto" if turn.says(Signal.BOLETO) else "Pix" if turn.says(Signal.CODE) else "fatura"
+    article = "a" if what == "fatura" else "o"
     if turn.context.identity == "confirmada":
-        return f"E sobre {what}: me responde “{what.removeprefix('o ')}” que eu já te ajudo."
-    return f"E sobre {what}: me manda o CPF ou CNPJ do titular, que eu já te ajudo."
+        return f"E sobre {article} {what}: me responde “{what}” que eu já te ajudo."
+    return f"E sobre {article} {what}: me manda o CPF ou CNPJ do titular, que eu já te ajudo."
 
 
 # --- what the customer gives
@@ -173,6 +177,8 @@ def _query(turn: Turn) -> str:
         or turn.says(Signal.CHEAPER)
         or (turn.says(Signal.FASTER) and not re.search(r"\b(tv|combo|mesh|roteador|camera)", turn.said))
     ):
+        return "plano de internet"
+    if not _NAMES_PRODUCT.search(turn.said):
         return "plano de internet"
     return re.sub(r"\s+", " ", turn.new_text).strip()[:200]
 

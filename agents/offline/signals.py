@@ -24,6 +24,7 @@ class Signal(StrEnum):
     FEES = auto()
     REFUSES_PAY = auto()
     DUE_DATE = auto()
+    SURPRISE = auto()
     PAID = auto()
     WRONG_PERSON = auto()
     HARDSHIP = auto()
@@ -144,13 +145,17 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"me matar", r"suicid\w+", r"tirar (?:a )?minha (?:propria )?vida", r"nao quero mais viver", r"quero morrer",
         r"acabar com (?:a minha vida|tudo isso de vez)", r"dar fim (?:n|em )?a? ?minha vida",
     ),
+    Signal.SURPRISE: (
+        r"tudo isso", r"de onde (?:veio|saiu|vem|surgiu)\b.{0,20}\b(?:valor|divida|fatura|conta|isso)",
+        r"que valor e esse", r"por ?que (?:\w+ ){0,2}(?:tao )?(?:caro|alto|muito)",
+    ),
     Signal.DUE_DATE: (
         r"(?:mud\w+|troc\w+|alter\w+)\b.{0,25}\bvencimento", r"vencimento\b.{0,15}\b(?:para|pro) (?:o )?dia",
     ),
     Signal.FEES: (
         r"juros", r"multa", r"(?:mud\w+|troc\w+|alter\w+)\b.{0,20}\bvencimento", r"onde (?:eu )?(?:posso )?pag\w+",
         r"como (?:eu )?(?:faco (?:para|pra) )?pag\w+", r"formas? de pag\w+",
-        r"(?:aceita\w*|pode ser|da para pagar)\b.{0,12}"
+        r"(?:aceita\w*|pode ser|da para pagar|pag\w+ (?:com|no|em|por))\b.{0,12}"
         r"\b(?:cartao|credito|debito|dinheiro)", r"relig\w+", r"volta quando", r"quando (?:\w+ )?volta",
         r"desbloque\w+",
     ),
@@ -325,7 +330,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"oscil\w+", r"wifi (?:fraco|ruim|caindo|nao)",
     ),
     Signal.HOURS: (
-        r"horarios?", r"que horas", r"atendem", r"funciona (?:no|aos|hoje|ate)", r"abrem?", r"fecham?", r"aberto",
+        r"horarios?", r"que horas", r"atendem(?! (?:n[ao]|em|minha|meu)\b)", r"funciona (?:no|aos|hoje|ate)",
+        r"abrem?", r"fecham?", r"aberto",
         r"expediente",
     ),
 }  # fmt: skip

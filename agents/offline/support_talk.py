@@ -19,7 +19,7 @@ from agents.offline.courtesy import (
     wants_call,
     wrong_person,
 )
-from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
+from agents.offline.phrases import HUMAN_OFFER, NEUTRAL_DOCUMENT_REQUEST, contact_first_name, introduction, join
 from agents.offline.reading import Turn
 from agents.offline.signals import Signal
 
@@ -49,6 +49,8 @@ def _answer(turn: Turn) -> str:
     feeling = _empathy(turn)
     if turn.says(Signal.DISTRUST):
         return distrust(turn)
+    if turn.says(Signal.ABOUT):
+        return join("Posso ver isso com você!", NEUTRAL_DOCUMENT_REQUEST)
     if feeling is not None and not _has_matter(turn):
         return join(feeling, _listen(turn))
     if turn.says(Signal.WHO) and len(turn.said) < 60:

@@ -72,6 +72,21 @@ def test_wrong_person_counts_only_in_collection() -> None:
         ("ta bom então", "cobranca", None, "cobranca"),
         ("dia 27", "cobranca", None, "cobranca"),
         ("sim", "sales", None, "sales"),
+        ("11144477735", None, None, "cobranca"),
+        ("11144477735", "persona", None, "cobranca"),
+        ("meu cpf é 123.456.789-00", "persona", None, "cobranca"),
+        ("11144477735", "sales", None, "sales"),
+        ("sim, pode registrar", "sales", None, "cobranca"),
+        ("quero pagar minha conta", "sales", None, "cobranca"),
+        ("minha internet ta cara", "sales", None, "sales"),
+        ("eu cancelei faz meses essa internet", "cobranca", None, "cobranca"),
+        ("mudei de ideia, nao vou pagar mais", "cobranca", None, "cobranca"),
+        ("quero cancelar meu plano", "sales", None, "persona"),
+        ("cancela minha internet pf", None, None, "persona"),
+        ("vcs vao negativar meu nome?", None, None, "cobranca"),
+        ("conta uma piada", "persona", None, "persona"),
+        ("[O cliente enviou um pedido do catálogo]", "cobranca", None, "cobranca"),
+        ("[O cliente enviou uma localização]", None, None, "persona"),
         ("quero ir para o setor de pagamentos", "sales", None, "cobranca"),
     ],
 )  # fmt: skip
@@ -80,6 +95,27 @@ def test_rules_choose_the_agent(text: str, current: AgentName | None, assigned: 
     assert route is not None
     assert route.agent == agent
     assert route.reason
+
+
+def test_document_after_talk_of_a_bill_leaves_sales() -> None:
+    route = decide("me manda o boleto e o preço do plano", "11144477735", current="sales")
+    assert route.agent == "cobranca"
+
+
+def test_confirmed_holder_is_never_a_wrong_number() -> None:
+    heard = hear([HumanMessage(content="não sou essa pessoa que deve isso")], today=turn().today)
+    route = decide_by_rule(heard, turn(), current="cobranca", is_confirmed=True)
+    assert route is not None
+    assert not route.effects
+
+
+def test_wrong_number_in_a_first_message_is_noted() -> None:
+    assert [type(effect) for effect in decide("número errado, não conheço essa pessoa").effects] == [MarkWrongPerson]
+
+
+@pytest.mark.parametrize("text", ["quero falar com a cobrança", "quero falar com o financeiro"])
+def test_department_asked_for_is_a_person(text: str) -> None:
+    assert [type(effect) for effect in decide(text).effects] == [HandOff]
 
 
 def test_campaigns_answer_goes_to_collection() -> None:

@@ -1,73 +1,65 @@
-"""What rules hear in the new messages, and the block that tells the models."""
+"""What the models are told of a turn's dates and of messages without words."""
 
-import json
 from datetime import date
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, HumanMessage
+import pytest
+from langchain_core.messages import HumanMessage
 
-from agents.turn_context import context_block, hear
-from domain.turns import Agreement, Identity
-from tests.agents.test_router import turn
+from agents.turn_context import WITHOUT_WORDS, context_block, hear
+from domain.messages import Medium
+from domain.tenants import Tenant
+from domain.turns import ContactProfile, TurnContext
+from graphs.runner import _WITHOUT_WORDS
+from tests.fakes_clock import DEFAULT_NOW
 
 TODAY = date(2026, 11, 20)
-# docs/tools.md, "The context of a turn"
-KEYS = {
-    "agente", "assistente", "empresa", "agora", "data", "dia_semana", "canal", "horario_atendimento", "contato.nome",
-    "primeira_resposta", "origem", "identidade", "primeiro_nome", "documento_informado", "documento_com_erro",
-    "proposta", "promessa",
-    "datas", "valores", "pediu_humano", "pediu_ligacao", "diz_que_pagou", "diz_que_nao_e_a_pessoa",
-    "afirmativo", "negativo", "campos", "colunas",
-}  # fmt: skip
 
 
-def said(*texts: str) -> list[HumanMessage]:
-    return [HumanMessage(content=text) for text in texts]
+def dates_told(text: str) -> list[dict[str, object]]:
+    tenant = Tenant(
+        id=uuid4(), slug="t", name="TR Telecom", time_zone=ZoneInfo("America/Sao_Paulo"), state_code="SP",
+        assistant_name="Lia", is_bot_enabled=True,
+    )  # fmt: skip
+    turn = TurnContext(
+        tenant=tenant, contact=ContactProfile(id=uuid4()), conversation_id=uuid4(), turn_seq=1,
+        medium=Medium.WHATSAPP, now=DEFAULT_NOW,
+    )  # fmt: skip
+    heard = hear([HumanMessage(content=text)], today=TODAY)
+    block = context_block(
+        turn, agent="cobranca", heard=heard, identity={"status": "pendente"}, proposal=None, promise=None
+    )
+    told = block["datas"]
+    assert isinstance(told, list)
+    return told
 
 
-def test_only_messages_since_the_last_reply_are_new() -> None:
-    heard = hear([*said("meu cpf é 529.982.247-25"), AIMessage(content="Oi!"), *said("pago", "dia 27")], today=TODAY)
-    assert heard.new_texts == ("pago", "dia 27")
-    assert heard.has_document
-    assert [reading.date for reading in heard.dates] == [date(2026, 11, 27)]
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("pago dia 10/11", "esse dia já passou"),
+        ("dia 5 nao da", "o cliente disse que nesse dia não pode"),
+        ("dia 31/11", "esse dia não existe no calendário"),
+        ("sexta 28", "o dia da semana não bate com a data"),
+        ("quando cair meu salario", "depende de quando o dinheiro entrar"),
+    ],
+)
+def test_reason_of_an_unclear_day_is_told(text: str, reason: str) -> None:
+    [read] = dates_told(text)
+    assert read["motivo"] == reason
 
 
-def test_bare_number_is_a_day_only_after_a_question_for_one() -> None:
-    asked = AIMessage(content="Combinado. Em que dia você consegue pagar?")
-    assert [r.date for r in hear([asked, *said("27")], today=TODAY).dates] == [date(2026, 11, 27)]
-    assert hear([AIMessage(content="Quantas pessoas usam?"), *said("27")], today=TODAY).dates == ()
+def test_days_to_choose_from_are_told_only_when_there_is_a_choice() -> None:
+    [read] = dates_told("sexta 28")
+    assert read["opcoes"] == ["sábado, 28/11/2026", "sexta-feira, 27/11/2026"]
+    [certain] = dates_told("dia 27")
+    assert "opcoes" not in certain
 
 
-def test_wrong_digits_are_told_from_a_document() -> None:
-    wrong = hear(said("cpf 529.982.247-24"), today=TODAY)
-    assert (wrong.has_document, wrong.has_wrong_document) == (False, True)
-
-
-def test_wish_to_be_left_alone_is_heard_in_a_flood() -> None:
-    flood = ["bla " * 2000] * 30 + ["PARE"] + ["bla " * 2000] * 5
-    assert hear(said(*flood), today=TODAY).asks_opt_out
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(max_size=300), max_size=5))
-def test_nothing_a_customer_writes_breaks_the_reading(texts: list[str]) -> None:
-    heard = hear(said(*texts), today=TODAY)
-    identity: Identity = {"status": "pendente"}
-    block = context_block(turn(), agent="persona", heard=heard, identity=identity, proposal=None, promise=None)
-    assert set(json.loads(json.dumps(block))) == KEYS
-
-
-def test_block_tells_agreements_and_the_holders_first_name_once_confirmed() -> None:
-    promise: Agreement = {"amount_cents": 11990, "due_on": "2026-11-27", "protocol": "P7F3K2"}
-    confirmed: Identity = {"status": "confirmada", "document": "52998224725", "customer_name": "Maria da Silva"}
-    heard = hear(said("oi"), today=TODAY)
-    block = context_block(turn(), agent="cobranca", heard=heard, identity=confirmed, proposal=None, promise=promise)
-    assert block["primeiro_nome"] == "Maria"
-    assert block["promessa"] == {
-        "valor": "R$ 119,90", "data": "27/11/2026", "dia_semana": "sexta-feira", "protocolo": "P7F3K2",
-    }  # fmt: skip
-    assert "52998224725" not in json.dumps(block)
-    pending: Identity = {"status": "pendente", "customer_name": "Maria da Silva"}
-    block = context_block(turn(), agent="cobranca", heard=heard, identity=pending, proposal=None, promise=None)
-    assert block["primeiro_nome"] is None
+@pytest.mark.parametrize("text", _WITHOUT_WORDS.values())
+def test_what_stands_for_media_is_known_as_such(text: str) -> None:
+    assert WITHOUT_WORDS.fullmatch(text)
+    heard = hear([HumanMessage(content=text), HumanMessage(content="segue")], today=TODAY)
+    assert heard.words == "segue"
+    assert len(heard.new_texts) == 2

@@ -339,3 +339,13 @@ def test_no_text_is_both_yes_and_no(text: str) -> None:
 def test_normalize_settles(text: str) -> None:
     once = normalize(text)
     assert normalize(once) == once
+
+
+@pytest.mark.parametrize("text", ["não reconheço", "nao reconheco esse valor"])
+def test_charge_not_recognised_is_no_wrong_person(text: str) -> None:
+    assert not is_wrong_person(text)
+
+
+def test_least_sum_keeps_weak_words_from_naming_a_topic() -> None:
+    assert content_topic("essa internet") == "support"
+    assert content_topic("essa internet", least=2) is None
