@@ -163,7 +163,7 @@ def promise_outcome(turn: Turn, result: ToolResult) -> str:
             return f"Então fica assim: {agreement.amount} {on_day(agreement)}{instead}. Posso registrar?"
         protocol = result.text("protocolo")
         return join(
-            f"Combinado{_comma(turn)}! Registrei seu pagamento de {agreement.amount} para {day_of(agreement)}.",
+            f"Combinado{_comma(turn)}! Registrei o seu compromisso de pagar {agreement.amount} {on_day(agreement)}.",
             "Este combinado substitui o anterior." if result.data.get("substitui_anterior") is True else None,
             f"Protocolo: {protocol}." if protocol else None,
             "Agradeço a conversa! 😊" if not _may_offer_code(turn) else "Quer que eu já te envie o código Pix?",

@@ -12,6 +12,7 @@ from agents.offline.signals import Signal, says
 from domain.wording import fold
 
 _OFFERED_PIX: Final = re.compile(r"\bpix\b")
+_CODE_FOLLOWS: Final = "vai na próxima mensagem"
 _AGAIN_OR_OTHER: Final = re.compile(r"\b(?:de novo|novamente|outra vez|reenvi\w+|[ao] outr[ao]|outra tambem)\b")
 _OFFERED_BOLETO: Final = re.compile(r"\bboleto\b")
 
@@ -39,7 +40,7 @@ def wants_code(turn: Turn) -> bool:
 def _names_other_invoice(turn: Turn) -> bool:
     """Tell whether, right after a code was sent, the customer only points at an invoice ("a de novembro")."""
     known = turn.past("consultar_faturas_cpf")
-    if "mensagem separada" not in turn.last_reply or len(turn.said) >= 40 or known is None:
+    if _CODE_FOLLOWS not in turn.last_reply or len(turn.said) >= 40 or known is None:
         return False
     return _AGAIN_OR_OTHER.search(turn.said) is not None or Debt.of(known).named(turn.said) is not None
 
@@ -83,8 +84,8 @@ def _code_outcome(turn: Turn, result: ToolResult) -> str:
     if result.is_ok:
         what = "código Pix" if (result.text("forma") or wanted) == "pix" else "boleto"
         return (
-            f"Aqui está o {what} da fatura {result.text('numero')}, de {result.text('valor')}; "
-            f"ele vai na mensagem separada."
+            f"O {what} da fatura {result.text('numero')}, de {result.text('valor')}, "
+            f"{_CODE_FOLLOWS}: é só copiar e colar no app do seu banco."
         )
     match result.error:
         case "identidade_nao_confirmada":

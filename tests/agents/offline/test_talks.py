@@ -261,7 +261,7 @@ SCRIPTS: dict[str, Script] = {
     "the code before the identity": Script(
         steps=(
             step("manda o pix", r"CPF ou CNPJ"),
-            step("52998224725", r"2 faturas.*código Pix da fatura FAT-1001.*mensagem separada", LOOKUP, CODE),
+            step("52998224725", r"2 faturas.*código Pix da fatura FAT-1001.*próxima mensagem", LOOKUP, CODE),
             step("obg", r"Por nada|Eu que agradeço"),
         )
     ),
