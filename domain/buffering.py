@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 # A message that ends so is usually followed by another one.
 _OPEN_ENDINGS = re.compile(
-    r"(?:[,;:\-–]|\.\.\.|…|\b(?:e|mas|que|de|da|do|pra|para|por|porque|pq|com|ou|se|eu|o|a|meu|minha|então|entao|tipo))\s*$",
+    r"(?:[,;:\-–]|\.\.\.|…"
+    r"|\b(?:e|mas|que|de|da|do|pra|para|por|porque|pq|com|ou|se|eu|o|a|meu|minha|então|entao|tipo))\s*$",
     re.IGNORECASE,
 )
 _GREETING_ONLY = re.compile(
-    r"^\W*(?:oi+e?|ol[aá]|opa|e a[ií]|ei|al[oô]|bom dia|boa tarde|boa noite|oi,? (?:tudo bem|bom dia|boa tarde|boa noite))\W*$",
+    r"^\W*(?:oi+e?|ol[aá]|opa|e a[ií]|ei|al[oô]|bom dia|boa tarde|boa noite"
+    r"|oi,? (?:tudo bem|bom dia|boa tarde|boa noite))\W*$",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,42 @@
+"""The service's own processes, each a real one: forked from a server that has the code loaded, then on its own."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+# Importing the api takes seconds; a fork of a process that has imported it takes milliseconds.
+_LOADED = ["server.cli", "server.app", "graphs.engine", "jobs.worker", "jobs.clock", "jobs.delivery", "uvicorn"]
+_PR_SET_PDEATHSIG = 1
+
+
+def start_process(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> ForkServerProcess:
+    """Start `master-ia <arguments>` with this environment and no other; its output goes to a log in `folder`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_LOADED)
+    process = context.Process(target=_run, args=(list(arguments), dict(environment), str(folder)), daemon=True)
+    process.start()
+    return process
+
+
+def log_path(folder: Path, arguments: Sequence[str]) -> Path:
+    """Say where a process writes."""
+    return folder / f"{'-'.join(arguments)}.log"
+
+
+def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    log = os.open(log_path(Path(folder), arguments), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.chdir(folder)  # no `.env` of a developer's here
+    os.environ.clear()
+    os.environ.update(environment)
+    from server.cli import app
+
+    app(arguments, standalone_mode=False)
