@@ -2,8 +2,9 @@
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_openai import ChatOpenAI
-from openai import BadRequestError, OpenAIError
+from openai import APITimeoutError, BadRequestError, OpenAIError
 from pydantic import BaseModel
 
 from agents.offline import OfflineChatModel
@@ -35,7 +36,10 @@ _FRESH_FOR = timedelta(seconds=30)
 _BREAKER_OPENS_AT = 5
 _BREAKER_STAYS_OPEN = timedelta(seconds=30)
 _REQUEST_TIMEOUT = httpx.Timeout(20, connect=5, pool=5)
-_CALL_SECONDS = 30.0  # with retries and whatever a server asks us to wait
+# With retries and whatever a server asks us to wait. A customer is answered within half a minute, so one silent model
+# may cost a turn this once; see `one_turn`.
+_CALL_SECONDS = 20.0
+_silent_in_turn: ContextVar[set[str] | None] = ContextVar("silent_models_of_the_turn", default=None)
 _LONGEST_ANSWER = 20_000
 
 Factory = Callable[[str, float | None], BaseChatModel]
@@ -44,6 +48,16 @@ _FAILURES = (
     OpenAIError, LangChainException, httpx.HTTPError, TimeoutError, OSError, ValueError, TypeError, KeyError,
     IndexError, AttributeError, RuntimeError,
 )  # fmt: skip
+
+
+@contextmanager
+def one_turn() -> Iterator[None]:
+    """Ask a model that did not answer in time not again in this block: the next of the chain answers at once."""
+    token = _silent_in_turn.set(set())
+    try:
+        yield
+    finally:
+        _silent_in_turn.reset(token)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,11 +121,13 @@ class Models:
     """Chat models by agent. Chains: the tenant's rows, else the platform's, else the environment (spec 1.12)."""
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Clock, *, factories: Mapping[str, Factory] | None = None
-    ) -> None:
+        self, settings: Settings, database: Database, clock: Clock, *, factories: Mapping[str, Factory] | None = None,
+        call_seconds: float = _CALL_SECONDS,
+    ) -> None:  # fmt: skip
         self.settings = settings
         self._database = database
         self._clock = clock
+        self._call_seconds = call_seconds
         self._factories = dict(factories or {})
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopModels] = weakref.WeakKeyDictionary()
         self._chains: dict[UUID, tuple[datetime, dict[str, Chain]]] = {}
@@ -174,10 +190,15 @@ class Models:
         chain = await self.chain(tenant_id, agent)
         failures: list[str] = []
         spent: list[ModelUsage] = []
+        silent = _silent_in_turn.get()
+        silent = set() if silent is None else silent
         for name in chain.names:
             breaker = self._breakers.setdefault(name, _Breaker())
             if name != OFFLINE and breaker.is_open(self._clock.now()):
                 failures.append(f"{name}: circuit open")
+                continue
+            if name in silent:
+                failures.append(f"{name}: silent in this turn")
                 continue
             try:
                 message, parsed = await self._call(name, chain.temperature, messages, tools=tools, schema=schema)
@@ -186,6 +207,8 @@ class Models:
             except _FAILURES as error:
                 failures.append(f"{name}: {type(error).__name__}")
                 logger.warning("model.failed", model=name, agent=agent, error=type(error).__name__)
+                if isinstance(error, TimeoutError | APITimeoutError):
+                    silent.add(name)
                 if not isinstance(error, BadRequestError):  # a request it refuses says nothing about its health
                     breaker.record(has_worked=False, now=self._clock.now())
                 continue
@@ -203,7 +226,7 @@ class Models:
         schema: type[BaseModel] | None,
     ) -> tuple[AIMessage, BaseModel | None]:
         runnable = self._runnable(name, temperature, tools=tools, schema=schema)
-        async with asyncio.timeout(_CALL_SECONDS):
+        async with asyncio.timeout(self._call_seconds):
             result = await runnable.ainvoke(list(messages))
         if schema is None:
             if not isinstance(result, AIMessage):

@@ -7,6 +7,7 @@ from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
+from agents.models import one_turn
 from agents.tracing import turn_tracing
 from domain.turns import TurnContext, TurnOutcome
 from graphs.saver import RUN_KEY, CommittedRun, CommittedSaver
@@ -45,7 +46,7 @@ async def run_turn(
         "recursion_limit": _MOST_STEPS,
     }
     settings = graph.builder.settings if isinstance(graph.builder, ConversationGraph) else None
-    with turn_tracing(settings, names=(context.contact.name,)):
+    with turn_tracing(settings, names=(context.contact.name,)), one_turn():
         result = await graph.ainvoke(
             {"messages": list(messages)}, config, context=context, durability="exit" if graph.checkpointer else None
         )

@@ -1,5 +1,6 @@
 """Chains, fallback, circuit breaker, usage (spec 1.12-1.14)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, SecretStr
 
-from agents.models import Answer, Factory, Models
+from agents.models import Answer, Factory, Models, one_turn
 from agents.prices import cost_of, cost_usd
 from domain.turns import ModelUsage
 from store.database import Database
@@ -104,6 +105,30 @@ async def test_circuit_opens_after_five_failures_for_thirty_seconds(database: Da
     clock.advance(timedelta(seconds=31))
     assert (await ask(models, tenant_id)).model == "openai:gpt-5-mini"
     assert (await ask(models, tenant_id)).failures == ()
+
+
+async def test_silent_model_costs_a_turn_only_once(database: Database, clock: FakeClock) -> None:
+    tenant_id = await make_tenant(database)
+    model = ScriptedModel(script=[TimeoutError(), TimeoutError(), "Voltei!"])
+    models = make(database, clock, model)
+    with one_turn():
+        assert [(await ask(models, tenant_id)).model for _ in range(3)] == ["offline"] * 3
+    assert len(model.asked) == 1
+    with one_turn():
+        await ask(models, tenant_id)
+    assert len(model.asked) == 2
+
+
+async def test_model_that_hangs_is_left_after_the_time_for_a_call(database: Database, clock: FakeClock) -> None:
+    class Hanging(ScriptedModel):
+        async def _agenerate(self, *arguments: Any, **more: Any) -> Any:
+            await asyncio.Event().wait()
+
+    settings = make_settings(database.url, openai_api_key=SecretStr("k"))
+    factories: dict[str, Factory] = {"openai": lambda name, temperature: Hanging(script=[])}
+    models = Models(settings, database, clock, factories=factories, call_seconds=0.05)
+    answer = await ask(models, await make_tenant(database))
+    assert (answer.model, answer.failures) == ("offline", ("openai:gpt-5-mini: TimeoutError",))
 
 
 async def test_usage_names_agent_feature_provider_and_model(database: Database, clock: FakeClock) -> None:
