@@ -2,7 +2,9 @@
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
+_CACHED_CHARS = 2000  # of a text; longer ones are rare and would only fill the memory
 _INVISIBLE = frozenset({"Mn", "Me", "Cf"})
 
 
@@ -23,12 +25,29 @@ class FoldedText:
 
 
 def fold(text: str) -> FoldedText:
-    """Fold case, accents, full-width forms and ordinal signs; drop invisible characters."""
+    """Fold case, accents, full-width forms and ordinal signs; drop invisible characters.
+
+    Cached: some thirty rules read the same message, one after the other.
+    """
+    return _fold_cached(text) if len(text) <= _CACHED_CHARS else _fold(text)
+
+
+def _fold(text: str) -> FoldedText:
     letters: list[str] = []
     offsets: list[int] = []
     for offset, character in enumerate(text):
-        for letter in unicodedata.normalize("NFKD", character).lower():
-            if unicodedata.category(letter) not in _INVISIBLE:
-                letters.append(" " if letter.isspace() and letter != "\n" else letter)
-                offsets.append(offset)
+        for letter in _letters(character):
+            letters.append(letter)
+            offsets.append(offset)
     return FoldedText(original=text, text="".join(letters), offsets=tuple(offsets))
+
+
+_fold_cached = lru_cache(maxsize=256)(_fold)
+
+
+@lru_cache(maxsize=1024)
+def _letters(character: str) -> str:
+    """Give the letters that one character folds to, often one, sometimes none or several."""
+    folded = unicodedata.normalize("NFKD", character).lower()
+    kept = (letter for letter in folded if unicodedata.category(letter) not in _INVISIBLE)
+    return "".join(" " if letter.isspace() and letter != "\n" else letter for letter in kept)

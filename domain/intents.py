@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 from rapidfuzz import process
@@ -22,6 +23,7 @@ _WORDS_AND_STOPS = re.compile(r"[^\w.,;!?\n]+")
 _SOME_DAY = date(2000, 1, 1)
 
 
+@lru_cache(maxsize=256)
 def normalize(text: str) -> str:
     """Lower case, no accents, one space, drawn-out letters shortened ('simmm' -> 'sim'); digits are left alone."""
     plain = fold(text).text.replace("\n", " ")
@@ -73,23 +75,23 @@ def is_affirmative(text: str) -> bool:
     """Tell a plain yes: no new date or amount, no 'but', nothing denied."""
     if _only_emoji(text, patterns.THUMBS_UP):
         return True
-    if find_amounts(text) or read_dates(text, today=_SOME_DAY):
+    if not _is_made_of(text, patterns.AFFIRMATIVE):  # first: it settles nearly every text, and cheaply
         return False
     plain = " ".join(_clauses(text))
     if "?" in text or re.search(r"\b(?:nao|nem|nunca)\b", plain) or patterns.CONTRARY.search(_spelled(text)):
         return False
-    return _is_made_of(text, patterns.AFFIRMATIVE)
+    return not find_amounts(text) and not read_dates(text, today=_SOME_DAY)
 
 
 def is_negative(text: str) -> bool:
     """Tell a plain no; 'não, dia 10' is a counter-offer and no plain no."""
     if _only_emoji(text, patterns.THUMBS_DOWN):
         return True
-    if find_amounts(text) or any(r.reason != "refused" for r in read_dates(text, today=_SOME_DAY)):
+    if not _is_made_of(text, patterns.NEGATIVE) or _is_made_of(text, patterns.AFFIRMATIVE):
         return False
-    if patterns.CONTRARY.search(_spelled(text)):
+    if patterns.CONTRARY.search(_spelled(text)) or find_amounts(text):
         return False
-    return _is_made_of(text, patterns.NEGATIVE) and not _is_made_of(text, patterns.AFFIRMATIVE)
+    return all(reading.reason == "refused" for reading in read_dates(text, today=_SOME_DAY))
 
 
 def content_topic(text: str, *, least: int = _WEAK) -> Topic | None:
@@ -113,12 +115,14 @@ def _score(plain: str, words: tuple[re.Pattern[str], re.Pattern[str]]) -> int:
     return strong * _STRONG + weak * _WEAK
 
 
+@lru_cache(maxsize=256)
 def _spelled(text: str) -> str:
     """Write short forms out and mend long misspelt words; keep the stops."""
     plain = _WORDS_AND_STOPS.sub(" ", normalize(text.replace("\n", " . ")))
     return re.sub(r"[a-z]+", lambda m: _mended(patterns.SHORT_FORMS.get(m[0], m[0])), plain)
 
 
+@lru_cache(maxsize=4096)
 def _mended(word: str) -> str:
     if len(word) < _MENDED_FROM or " " in word:
         return word

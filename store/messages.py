@@ -243,8 +243,8 @@ _OURS_IN_FLIGHT: LiteralString = """
         ORDER BY seq LIMIT 1 FOR UPDATE
     )
 """
-# Only the head of a conversation's queue may be sent: replies never overtake each other. A flagged unknown no longer
-# holds the others back.
+# Only the head of a conversation's queue may be sent: replies never overtake each other. An unknown one is never sent
+# again, so it holds nobody back.
 _CLAIM_SENDING: LiteralString = f"""
     WITH due AS (
         SELECT m.tenant_id, m.id FROM messages m
