@@ -18,6 +18,7 @@ from bench.figures import Figure, table
 from bench.ground import Ground, open_ground
 from bench.turns import measure_long_conversation, measure_turns
 from bench.webhook import measure_webhook
+from wiring.garbage import set_startup_aside
 from wiring.logging import configure_logging
 
 Measure = Callable[[Ground], Awaitable[list[Figure]]]
@@ -51,6 +52,7 @@ def main(given: Sequence[str] | None = None) -> int:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="mia-bench-") as folder, open_ground(Path(folder)) as ground:
         configure_logging(ground.settings(ground.database_url), process="bench")
+        set_startup_aside()  # as the api process does; ours and the baselines run in it alike
         for key, measure in _measures(ground, is_quick=arguments.quick).items():
             if arguments.only and key not in arguments.only:
                 continue

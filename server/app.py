@@ -24,6 +24,7 @@ from server.turns import RunnerState, running_turns
 from server.webhooks.routes import webhook_routes
 from services.api_keys import ApiKeyDirectory
 from wiring.deps import open_deps
+from wiring.garbage import set_startup_aside
 from wiring.settings import Settings, load_settings
 
 API_PREFIX = "/api/v1"
@@ -59,6 +60,7 @@ def create_app(
             app.state.runner = runner
             app.state.dependencies = await stack.enter_async_context(health.open_dependencies(deps))
             await stack.enter_async_context(running_turns(deps, runner))
+            set_startup_aside()
             yield
 
     app = FastAPI(

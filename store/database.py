@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.errors import DomainError
 
 Connection = AsyncConnection[DictRow]
+ConnectionPool = AsyncConnectionPool[Connection]
 RETRYABLE = (DeadlockDetected, SerializationFailure)  # the transaction was rolled back and may simply run again
 UNAVAILABLE = (OperationalError,)  # PostgreSQL is away, restarting or refusing connections
 _APP_ROLE = "master_ia_app"
@@ -31,8 +32,9 @@ class RoleNotTaken(DomainError):
         self.found = found
 
 
-def _options(role: str, search_path: str) -> str:
-    return f"-c role={role} -c search_path={search_path} -c timezone=UTC"
+def _options(role: str, search_path: str, *, is_async_commit: bool = False) -> str:
+    options = f"-c role={role} -c search_path={search_path} -c timezone=UTC"
+    return f"{options} -c synchronous_commit=off" if is_async_commit else options
 
 
 async def check_role(connection: Connection, role: str) -> None:
@@ -44,13 +46,14 @@ async def check_role(connection: Connection, role: str) -> None:
         raise RoleNotTaken(wanted=role, found=found)
 
 
-def _pool(url: str, *, role: str, max_size: int, search_path: str = "public") -> AsyncConnectionPool[Connection]:
+def _pool(
+    url: str, *, role: str, max_size: int, search_path: str = "public", is_async_commit: bool = False
+) -> ConnectionPool:
     async def configure(connection: Connection) -> None:
         await check_role(connection, role)
 
-    kwargs: dict[str, Any] = {
-        "autocommit": True, "row_factory": dict_row, "options": _options(role, search_path),
-    }  # fmt: skip
+    options = _options(role, search_path, is_async_commit=is_async_commit)
+    kwargs: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "options": options}
     return AsyncConnectionPool(
         url, connection_class=AsyncConnection[DictRow], kwargs=kwargs, min_size=1, max_size=max_size, open=False,
         timeout=30, reconnect_timeout=60, configure=configure,
@@ -67,8 +70,12 @@ class Database:
         self.url = url
         self._app = _pool(url, role=_APP_ROLE, max_size=max_connections)
         self._platform = _pool(url, role=_PLATFORM_ROLE, max_size=max(2, max_connections // 2))
-        # LangGraph's saver: its tables sit in a schema of their own and know no tenants (design: tenancy).
-        self.graph_pool = _pool(url, role=_APP_ROLE, max_size=max_connections, search_path="langgraph")
+        # LangGraph's saver: its tables sit in a schema of their own and know no tenants (design: tenancy). Its commits
+        # do not wait for the disk: a checkpoint counts only when the turn's own commit names it, which comes later in
+        # the same log and flushes all before it (ADR 3).
+        self.graph_pool = _pool(
+            url, role=_APP_ROLE, max_size=max_connections, search_path="langgraph", is_async_commit=True
+        )
 
     async def open(self) -> Self:
         """Open the pools. Raises RoleNotTaken, or what PostgreSQL raises when it cannot be reached."""
@@ -106,7 +113,7 @@ class Database:
             yield conn
 
     @asynccontextmanager
-    async def _transaction(self, pool: AsyncConnectionPool[Connection], begin: str) -> AsyncIterator[Connection]:
+    async def _transaction(self, pool: ConnectionPool, begin: str) -> AsyncIterator[Connection]:
         conn = await pool.getconn()
         try:
             try:

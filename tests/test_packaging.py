@@ -34,7 +34,7 @@ def test_each_package_says_what_it_is_and_is_typed(package: str) -> None:
 def test_no_package_folder_is_left_out_of_the_wheel() -> None:
     found = {path.parent.name for path in ROOT.glob("*/__init__.py") if not path.parent.name.startswith(".")}
 
-    assert found == set(PACKAGES)
+    assert found - {"bench"} == set(PACKAGES)  # the measurements are for who has the repository
 
 
 def _locked() -> dict[str, Requirement]:

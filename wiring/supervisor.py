@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
+import psutil
+
 from wiring.processes import ManagedProcess, adopt_orphans, end_orphans
 
 RESTART_DELAYS_SECONDS = (1.0, 2.0, 5.0, 10.0)
@@ -93,6 +95,7 @@ class Supervisor:
         self._delays = delays_seconds
         self._width = max((len(child.name) for child in self._children), default=0)
         self._announced = False
+        self._not_ours: set[int] = set()  # children that this process had before it became a supervisor
 
     def run(self, stop: StopRequest, *, on_ready: Callable[[], None]) -> None:
         """Supervise until `stop` is asked for; call `on_ready` once when every child has answered.
@@ -100,6 +103,7 @@ class Supervisor:
         Call it from the main thread. Raises ChildNeverReady when a child cannot start at all.
         """
         stop.interrupt = False  # from here on the loop looks at the flag
+        self._not_ours = {process.pid for process in psutil.Process().children()}
         adopt_orphans()
         try:
             for child in self._children:
@@ -177,7 +181,8 @@ class Supervisor:
             child.process.stop(by_force=True)
 
     def _end_orphans(self) -> None:
-        end_orphans({child.process.pid for child in self._children if child.process.pid is not None})
+        ours = {child.process.pid for child in self._children if child.process.pid is not None}
+        end_orphans(ours | self._not_ours)
 
 
 def _how_it_ended(process: ManagedProcess) -> str:

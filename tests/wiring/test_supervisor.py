@@ -226,3 +226,15 @@ def test_embedded_servers_die_with_a_killed_owner_even_without_a_supervisor(tmp_
 
     with start_embedded(tmp_path) as services:
         assert all(server.is_ready() for server in services.servers)
+
+
+def test_supervisor_spares_what_was_started_before_it() -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    child = Child(process=ManagedProcess(name="api", argv=[sys.executable, "-c", ENDS]), is_ready=lambda: False)
+    try:
+        with pytest.raises(ChildNeverReady):
+            Supervisor([child], write=lambda line: None, delays_seconds=(0,)).run(StopRequest(), on_ready=lambda: None)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
