@@ -30,8 +30,10 @@ TURN_SECONDS = Histogram("master_ia_turn_seconds", "From claim to commit, models
 _MOST_RERUNS = 2  # of a turn whose customer keeps writing
 _MOST_FAILURES = 3  # then a person takes over
 _POLL_SECONDS = 0.5  # the fallback when no notification comes
+_REST_SECONDS = 0.02  # between two looks: every message and every ended turn rings, and one look serves them all
 _SWEEP_SECONDS = 2.0
 _SWEEP_LIMIT = 200
+_OUTAGE_DELAY_SECONDS = 1.0
 _FAILURE_DELAYS_SECONDS = (2.0, 8.0, 30.0)
 _HOLDING_REPLY = (
     "Tive um problema aqui do meu lado e não quero te deixar esperando. "
@@ -89,16 +91,16 @@ class TurnRunner:
     async def _step(self) -> None:
         self._wake.clear()
         try:
-            claimed = await self.start_due()
-            delay = 0.0 if claimed and len(self._active) < self._concurrency else await self._idle_seconds()
+            await self.start_due()
+            delay = await self._idle_seconds()
         except UNAVAILABLE as error:
             logger.warning("runner.database_unavailable", error=type(error).__name__)
             delay = 1.0
-        if delay > 0:
-            try:
-                await asyncio.wait_for(self._wake.wait(), delay)
-            except TimeoutError:
-                return
+        await asyncio.sleep(_REST_SECONDS)
+        try:
+            await asyncio.wait_for(self._wake.wait(), delay)
+        except TimeoutError:
+            return
 
     async def start_due(self) -> int:
         """Claim what is due and start it, as far as there is room; return how many."""
@@ -129,7 +131,7 @@ class TurnRunner:
         due_at = await self._turns.next_due_at()
         if due_at is None:
             return _POLL_SECONDS
-        return min(_POLL_SECONDS, max(0.01, (due_at - self._clock.now()).total_seconds()))
+        return min(_POLL_SECONDS, max(0.0, (due_at - self._clock.now()).total_seconds() - _REST_SECONDS))
 
     async def _guarded(self, conversation: ConversationRow) -> None:
         """The outermost handler: whatever goes wrong, the conversation is given back and tried again."""
@@ -140,6 +142,12 @@ class TurnRunner:
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back(conversation, delay_seconds=0, has_failed=False))
             raise
+        except UNAVAILABLE as error:
+            # Not the turn's fault: it counts no failure, so an outage hands nobody over to a person.
+            TURNS.labels("unavailable").inc()
+            logger.warning("turn.database_unavailable", error=type(error).__name__)
+            await self._database.drop_dead_connections()
+            await self._give_back(conversation, delay_seconds=_OUTAGE_DELAY_SECONDS, has_failed=False)
         except Exception:
             TURNS.labels("failed").inc()
             logger.exception("turn.failed", failures=conversation.failures + 1)
@@ -188,15 +196,15 @@ class TurnRunner:
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            rows = list(self._active.values())
-            if not rows:
+            active = list(self._active.items())
+            if not active:
                 continue
             try:
-                kept = await self._turns.renew(rows)
+                kept = await self._turns.renew([row for _, row in active])
             except UNAVAILABLE:
                 continue
-            for task, row in list(self._active.items()):
-                if row in rows and row.id not in kept and not task.done():
+            for task, row in active:
+                if row.id not in kept and not task.done():
                     # It may just be committing; the fencing number decides. Say so and let it end.
                     logger.info("turn.lease_not_renewed", conversation_id=str(row.id))
 

@@ -15,7 +15,7 @@ from services.accounts import AccountDirectory, OpenAccount
 from services.effects import apply_effects
 from services.parts import part_kind, part_text, part_to_json
 from services.tenant_directory import TenantDirectory
-from store import conversations, messages, platform_settings, turns
+from store import conversations, messages, turns
 from store.conversations import ConversationRow
 from store.database import Connection, Database
 from store.messages import MessageRow, NewOutbound
@@ -104,7 +104,7 @@ class TurnStore:
                 and account.row.is_bot_enabled
                 and account.row.status != "disabled"
                 and person.is_bot_enabled
-                and await platform_settings.is_bot_enabled(connection)
+                and person.is_platform_bot_enabled
             )
             if not is_answered or person is None or account is None:
                 await conversations.silence(connection, conversation)

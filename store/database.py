@@ -93,6 +93,11 @@ class Database:
         for pool in (self._app, self._platform, self.graph_pool):
             await pool.close()
 
+    async def drop_dead_connections(self) -> None:
+        """Look at every idle connection and replace those that a restart of the server has cut."""
+        for pool in (self._app, self._platform, self.graph_pool):
+            await pool.check()
+
     @asynccontextmanager
     async def tenant(self, tenant_id: UUID) -> AsyncIterator[Connection]:
         """Open one transaction that sees and writes only this tenant's rows; commit at the end, roll back on error."""

@@ -26,10 +26,6 @@ async def write(connection: Connection, key: str, value: object, *, now: datetim
     await connection.execute(_WRITE, {"key": key, "value": Jsonb(value), "now": now})
 
 
-async def is_bot_enabled(connection: Connection) -> bool:
-    """Say whether bots may answer at all: the global switch, on until somebody turns it off."""
-    return await read(connection, _BOT) is not False
-
-
 async def set_bot_enabled(connection: Connection, is_enabled: bool, *, now: datetime) -> None:
+    """Turn all bots on or off: the global switch, on until somebody turns it off. Turns read it with the person."""
     await write(connection, _BOT, is_enabled, now=now)

@@ -16,7 +16,9 @@ _PERSON: LiteralString = """
         c.identity_tries_on,
         ARRAY(SELECT a.match_key FROM addresses a
               WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id AND a.match_key IS NOT NULL
-                AND NOT c.facts ? 'wrong_person') AS match_keys
+                AND NOT c.facts ? 'wrong_person') AS match_keys,
+        coalesce((SELECT s.value <> 'false' FROM platform_settings s WHERE s.key = 'is_bot_enabled'), true)
+            AS is_platform_bot_enabled
     FROM contacts c WHERE c.id = %(id)s
 """
 _TRACE: LiteralString = """
@@ -50,6 +52,7 @@ class PersonRow:
     identity_tries: int
     identity_tries_on: date | None
     match_keys: list[str]
+    is_platform_bot_enabled: bool  # the global switch (store/platform_settings), read along with the person
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+from psycopg import OperationalError
 
 from channels.simulator import SimulatorChannel
 from domain.buffering import QuietWindow
@@ -243,6 +244,33 @@ async def test_failing_turn_is_tried_again_and_then_given_to_a_person(world: Wor
     assert text is not None
     assert "nossa equipe" in text
     assert (await world.conversation()).handler == "human"
+
+
+async def test_restart_of_the_database_costs_no_failure_and_no_person(world: World) -> None:
+    """Every pooled connection is dead at once; each must not cost the customer another back-off."""
+    world.model.fail = lambda: (_ for _ in ()).throw(OperationalError("the server closed the connection"))
+    await world.write("oi.")
+    for _ in range(6):
+        await world.run_due()
+    conversation = await world.conversation()
+    assert (conversation.failures, conversation.handler) == (0, "bot")
+    world.model.fail = lambda: False
+    await world.run_due()
+    assert await world.texts() == ["re: oi."]
+
+
+async def test_pools_are_whole_again_after_their_connections_were_cut(world: World) -> None:
+    async with world.database.graph_pool.connection() as connection:
+        await connection.execute("SELECT 1")
+    async with world.database.listener() as owner:
+        await owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    await world.database.drop_dead_connections()
+    for _ in range(3):
+        async with world.database.graph_pool.connection() as connection:
+            await connection.execute("SELECT 1")
 
 
 async def test_human_who_takes_over_during_a_turn_silences_it(world: World) -> None:

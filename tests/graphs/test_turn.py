@@ -71,6 +71,14 @@ async def test_two_runs_of_one_turn_give_two_checkpoints_and_the_committed_one_c
         assert first.parts
 
 
+async def test_conversation_whose_checkpoint_is_gone_goes_on_without_its_memory(database_url: str) -> None:
+    async with open_rig(database_url) as rig:
+        await rig.run("bom dia")
+        rig.checkpoint_id = "1f000000-0000-6000-8000-000000000000"
+        await rig.run("qual o horário de vocês?")
+        assert said(await rig.state())[0] == "qual o horário de vocês?"
+
+
 async def test_nothing_of_one_turn_is_persisted(database_url: str) -> None:
     async with open_rig(database_url) as rig:
         await rig.run("quero ver minha fatura")
