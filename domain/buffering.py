@@ -19,7 +19,7 @@ _GREETING_ONLY = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuietWindow:
-    """Seconds of silence before a turn runs: after a complete text, after a broken-off one, and at most from the first."""
+    """Seconds of silence before a turn: after a complete text, after a broken-off one, at most from the first."""
 
     complete_seconds: float = 1.5
     broken_seconds: float = 6.0
