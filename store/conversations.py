@@ -233,9 +233,12 @@ async def renew(connection: Connection, *, ids: Sequence[UUID], runner: str, loc
 async def commit_turn(
     connection: Connection, *, conversation: ConversationRow, answered_seq: int, history_seq: int, agent: str | None,
     has_reply: bool, checkpoint_id: str | None, now: datetime,
-) -> bool:  # fmt: skip
-    """Mark the turn's messages answered and let go of the lease. False: the fencing number is old, roll back."""
-    cursor = await connection.execute(
+) -> None:  # fmt: skip
+    """Mark the turn's messages answered and let go of the lease.
+
+    The caller holds the row's lock and has compared the fencing number; with an old one this changes nothing.
+    """
+    await connection.execute(
         _COMMIT_TURN,
         {
             "id": conversation.id, "turn_seq": conversation.turn_seq, "runner": conversation.locked_by,
@@ -243,7 +246,6 @@ async def commit_turn(
             "checkpoint_id": checkpoint_id, "now": now,
         },
     )  # fmt: skip
-    return cursor.rowcount == 1
 
 
 async def release(connection: Connection, conversation: ConversationRow, *, due_at: datetime, has_failed: bool) -> None:
