@@ -1,0 +1,193 @@
+"""Campaigns: what they want, how they stand, and who plans them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row, scalar_row
+
+from domain.campaigns import CampaignStatus, ContactMethod, Method
+from store.database import Connection
+
+_COLUMNS: LiteralString = """
+    tenant_id, id, name, status, pause_reason, contact_method, allowed_methods, fallback_order, schedule_start,
+    schedule_end, weekdays, avoids_optional_holidays, template_id, sms_text, voicemail_policy, max_attempts,
+    retry_gap_minutes, unanswered_after_minutes, pacing, budget_cents, spent_cents, plan_due_at, next_slot_at,
+    locked_by, locked_until, started_at, completed_at, created_at, updated_at
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CampaignRow:
+    tenant_id: UUID
+    id: UUID
+    name: str
+    status: CampaignStatus
+    pause_reason: str | None
+    contact_method: ContactMethod
+    allowed_methods: list[Method]
+    fallback_order: list[Method]
+    schedule_start: time
+    schedule_end: time
+    weekdays: list[int]
+    avoids_optional_holidays: bool
+    template_id: UUID | None
+    sms_text: str | None
+    voicemail_policy: str
+    max_attempts: int
+    retry_gap_minutes: int
+    unanswered_after_minutes: int
+    pacing: str
+    budget_cents: int | None
+    spent_cents: int
+    plan_due_at: datetime | None
+    next_slot_at: datetime | None
+    locked_by: str | None
+    locked_until: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", CampaignStatus(self.status))
+        object.__setattr__(self, "contact_method", ContactMethod(self.contact_method))
+        object.__setattr__(self, "allowed_methods", [Method(name) for name in self.allowed_methods])
+        object.__setattr__(self, "fallback_order", [Method(name) for name in self.fallback_order])
+
+
+_BY_ID: LiteralString = f"SELECT {_COLUMNS} FROM campaigns WHERE id = %(id)s"
+_LOCK: LiteralString = f"SELECT {_COLUMNS} FROM campaigns WHERE id = %(id)s FOR NO KEY UPDATE"
+_PAGE: LiteralString = f"""
+    SELECT {_COLUMNS} FROM campaigns WHERE %(status)s::text IS NULL OR status = %(status)s
+    ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+"""
+_COUNT: LiteralString = "SELECT count(*) FROM campaigns WHERE %(status)s::text IS NULL OR status = %(status)s"
+_PUT: LiteralString = f"""
+    INSERT INTO campaigns ({_COLUMNS})
+    VALUES (%(tenant_id)s, %(id)s, %(name)s, %(status)s, %(pause_reason)s, %(contact_method)s, %(allowed_methods)s,
+        %(fallback_order)s, %(schedule_start)s, %(schedule_end)s, %(weekdays)s, %(avoids_optional_holidays)s,
+        %(template_id)s, %(sms_text)s, %(voicemail_policy)s, %(max_attempts)s, %(retry_gap_minutes)s,
+        %(unanswered_after_minutes)s, %(pacing)s, %(budget_cents)s, %(spent_cents)s, %(plan_due_at)s, %(next_slot_at)s,
+        %(locked_by)s, %(locked_until)s, %(started_at)s, %(completed_at)s, %(created_at)s, %(updated_at)s)
+    ON CONFLICT (tenant_id, id) DO UPDATE SET
+        name = EXCLUDED.name, status = EXCLUDED.status, pause_reason = EXCLUDED.pause_reason,
+        contact_method = EXCLUDED.contact_method, allowed_methods = EXCLUDED.allowed_methods,
+        fallback_order = EXCLUDED.fallback_order, schedule_start = EXCLUDED.schedule_start,
+        schedule_end = EXCLUDED.schedule_end, weekdays = EXCLUDED.weekdays,
+        avoids_optional_holidays = EXCLUDED.avoids_optional_holidays, template_id = EXCLUDED.template_id,
+        sms_text = EXCLUDED.sms_text, voicemail_policy = EXCLUDED.voicemail_policy,
+        max_attempts = EXCLUDED.max_attempts, retry_gap_minutes = EXCLUDED.retry_gap_minutes,
+        unanswered_after_minutes = EXCLUDED.unanswered_after_minutes, pacing = EXCLUDED.pacing,
+        budget_cents = EXCLUDED.budget_cents, plan_due_at = EXCLUDED.plan_due_at,
+        next_slot_at = EXCLUDED.next_slot_at, started_at = EXCLUDED.started_at,
+        completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at
+"""
+_DELETE: LiteralString = "DELETE FROM campaigns WHERE id = %(id)s"
+_ACCOUNTS: LiteralString = "SELECT channel_account_id FROM campaign_accounts WHERE campaign_id = %(id)s ORDER BY 1"
+_CLEAR_ACCOUNTS: LiteralString = "DELETE FROM campaign_accounts WHERE campaign_id = %(id)s"
+_ADD_ACCOUNTS: LiteralString = """
+    INSERT INTO campaign_accounts (tenant_id, campaign_id, channel_account_id)
+    SELECT %(tenant_id)s, %(id)s, unnest(%(accounts)s::uuid[])
+"""
+_CLAIM_PLANNING: LiteralString = f"""
+    WITH due AS (
+        SELECT tenant_id, id FROM campaigns
+        WHERE status = 'active' AND plan_due_at <= %(now)s AND (locked_until IS NULL OR locked_until <= %(now)s)
+        ORDER BY plan_due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )
+    UPDATE campaigns c SET locked_by = %(worker)s, locked_until = %(locked_until)s
+    FROM due WHERE c.tenant_id = due.tenant_id AND c.id = due.id
+    RETURNING {", ".join("c." + name.strip() for name in _COLUMNS.split(","))}
+"""
+_RELEASE_PLANNING: LiteralString = """
+    UPDATE campaigns SET plan_due_at = %(due_at)s, next_slot_at = %(next_slot_at)s, locked_by = NULL,
+        locked_until = NULL
+    WHERE id = %(id)s AND locked_by = %(worker)s
+"""
+_HAS_DUE: LiteralString = (
+    "SELECT EXISTS (SELECT FROM campaigns WHERE status = 'active' AND plan_due_at <= %(now)s) AS has_due"
+)
+
+
+async def by_id(connection: Connection, campaign_id: UUID) -> CampaignRow | None:
+    return await _one(connection, _BY_ID, {"id": campaign_id})
+
+
+async def lock(connection: Connection, campaign_id: UUID) -> CampaignRow | None:
+    """Read it and hold its row: no contact of this campaign is decided meanwhile."""
+    return await _one(connection, _LOCK, {"id": campaign_id})
+
+
+async def page(
+    connection: Connection, *, status: CampaignStatus | None, limit: int, offset: int
+) -> tuple[list[CampaignRow], int]:
+    """List campaigns, newest first, and count all that fit."""
+    parameters = {"status": status, "limit": limit, "offset": offset}
+    async with connection.cursor(row_factory=class_row(CampaignRow)) as cursor:
+        await cursor.execute(_PAGE, parameters)
+        rows = await cursor.fetchall()
+    async with connection.cursor(row_factory=scalar_row) as counter:
+        await counter.execute(_COUNT, parameters)
+        return rows, (await counter.fetchone()) or 0
+
+
+async def put(connection: Connection, row: CampaignRow) -> None:
+    """Insert a campaign, or write over the one with this id. What was spent and who plans it stay as they are."""
+    await connection.execute(_PUT, {name: getattr(row, name) for name in CampaignRow.__slots__})
+
+
+async def delete(connection: Connection, campaign_id: UUID) -> bool:
+    """Remove a campaign with its targets and imports; ForeignKeyViolation when a conversation names one of them."""
+    cursor = await connection.execute(_DELETE, {"id": campaign_id})
+    return cursor.rowcount == 1
+
+
+async def accounts_of(connection: Connection, campaign_id: UUID) -> list[UUID]:
+    """List the channel accounts a campaign may use."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_ACCOUNTS, {"id": campaign_id})
+        return await cursor.fetchall()
+
+
+async def set_accounts(connection: Connection, tenant_id: UUID, campaign_id: UUID, accounts: Sequence[UUID]) -> None:
+    await connection.execute(_CLEAR_ACCOUNTS, {"id": campaign_id})
+    await connection.execute(
+        _ADD_ACCOUNTS, {"tenant_id": tenant_id, "id": campaign_id, "accounts": list(dict.fromkeys(accounts))}
+    )
+
+
+async def claim_planning(
+    connection: Connection, *, worker: str, now: datetime, locked_until: datetime, limit: int
+) -> list[CampaignRow]:
+    """Take active campaigns whose planning is due, for one worker (platform role)."""
+    parameters = {"worker": worker, "now": now, "locked_until": locked_until, "limit": limit}
+    async with connection.cursor(row_factory=class_row(CampaignRow)) as cursor:
+        await cursor.execute(_CLAIM_PLANNING, parameters)
+        return await cursor.fetchall()
+
+
+async def release_planning(
+    connection: Connection, campaign_id: UUID, *, worker: str, due_at: datetime | None, next_slot_at: datetime | None
+) -> bool:
+    """Let go of a campaign and say when to plan it again; False when the claim was lost."""
+    cursor = await connection.execute(
+        _RELEASE_PLANNING, {"id": campaign_id, "worker": worker, "due_at": due_at, "next_slot_at": next_slot_at}
+    )
+    return cursor.rowcount == 1
+
+
+async def has_planning_due(connection: Connection, *, now: datetime) -> bool:
+    cursor = await connection.execute(_HAS_DUE, {"now": now})
+    row = await cursor.fetchone()
+    return bool(row and row["has_due"])
+
+
+async def _one(
+    connection: Connection, statement: LiteralString, parameters: Mapping[str, object]
+) -> CampaignRow | None:
+    async with connection.cursor(row_factory=class_row(CampaignRow)) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchone()

@@ -1,0 +1,244 @@
+"""Targets: one debtor in one campaign, a row that is work from its import to its end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row, scalar_row
+from psycopg.types.json import Jsonb
+
+from domain.campaigns import Method, TargetOutcome, TargetState
+from store.database import Connection
+
+COLUMNS: LiteralString = """
+    tenant_id, id, campaign_id, import_id, client_name, phone, match_key, document, installation_point, debt_cents,
+    invoice_number, uf, priority, state, outcome, outcome_details, method, attempt_count, first_contacted_at,
+    last_attempt_at, call_sid, contact_id, conversation_id, promised_at, paid_at, due_at, locked_by, locked_until,
+    created_at, updated_at
+"""
+_PREFIXED: LiteralString = ", ".join("t." + name.strip() for name in COLUMNS.split(","))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetRow:
+    tenant_id: UUID
+    id: UUID
+    campaign_id: UUID
+    import_id: UUID | None
+    client_name: str
+    phone: str
+    match_key: str
+    document: str
+    installation_point: str | None
+    debt_cents: int
+    invoice_number: str | None
+    uf: str | None
+    priority: int
+    state: TargetState
+    outcome: TargetOutcome | None
+    outcome_details: Mapping[str, object]
+    method: Method | None
+    attempt_count: int
+    first_contacted_at: datetime | None
+    last_attempt_at: datetime | None
+    call_sid: str | None
+    contact_id: UUID | None
+    conversation_id: UUID | None
+    promised_at: datetime | None
+    paid_at: datetime | None
+    due_at: datetime | None
+    locked_by: str | None
+    locked_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", TargetState(self.state))
+        object.__setattr__(self, "outcome", TargetOutcome(self.outcome) if self.outcome else None)
+        object.__setattr__(self, "method", Method(self.method) if self.method else None)
+
+
+_BY_ID: LiteralString = f"SELECT {COLUMNS} FROM targets WHERE id = %(id)s"
+# In one order, so that two transactions that want the same targets do not wait in a circle.
+_LOCK: LiteralString = f"SELECT {COLUMNS} FROM targets WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
+_OF_DOCUMENT: LiteralString = f"""
+    SELECT {COLUMNS} FROM targets WHERE document = %(document)s AND state <> 'completed' ORDER BY id FOR UPDATE
+"""
+_OF_PHONES: LiteralString = f"""
+    SELECT {COLUMNS} FROM targets WHERE match_key = ANY(%(match_keys)s) AND state <> 'completed' ORDER BY id FOR UPDATE
+"""
+_DOCUMENTS_OF_PHONES: LiteralString = """
+    SELECT DISTINCT t.document FROM targets t
+    WHERE t.match_key = ANY(%(match_keys)s) AND NOT EXISTS (
+        SELECT FROM wrong_numbers w WHERE w.document = t.document AND w.match_key = t.match_key)
+    ORDER BY 1
+"""
+_INSERT: LiteralString = f"""
+    INSERT INTO targets ({COLUMNS})
+    VALUES (%(tenant_id)s, %(id)s, %(campaign_id)s, %(import_id)s, %(client_name)s, %(phone)s, %(match_key)s,
+        %(document)s, %(installation_point)s, %(debt_cents)s, %(invoice_number)s, %(uf)s, %(priority)s, %(state)s,
+        %(outcome)s, %(outcome_details)s, %(method)s, %(attempt_count)s, %(first_contacted_at)s, %(last_attempt_at)s,
+        %(call_sid)s, %(contact_id)s, %(conversation_id)s, %(promised_at)s, %(paid_at)s, %(due_at)s, %(locked_by)s,
+        %(locked_until)s, %(created_at)s, %(updated_at)s)
+    ON CONFLICT (tenant_id, campaign_id, document) DO NOTHING
+"""
+_PAGE_WHERE: LiteralString = """
+    WHERE campaign_id = %(campaign_id)s AND (%(state)s::text IS NULL OR state = %(state)s)
+      AND (%(outcome)s::text IS NULL OR outcome = %(outcome)s)
+"""
+_PAGE: LiteralString = f"""
+    SELECT {COLUMNS} FROM targets {_PAGE_WHERE} ORDER BY created_at, id LIMIT %(limit)s OFFSET %(offset)s
+"""
+_COUNT: LiteralString = f"SELECT count(*) FROM targets {_PAGE_WHERE}"
+# By campaign, in the order of the partial index: fair to all of them, and what is paused is never looked at.
+_CLAIM: LiteralString = """
+    WITH due AS (
+        SELECT d.tenant_id, d.id FROM campaigns c CROSS JOIN LATERAL (
+            SELECT t.tenant_id, t.id FROM targets t
+            WHERE t.tenant_id = c.tenant_id AND t.campaign_id = c.id AND t.state = 'scheduled' AND {methods}
+              AND t.due_at <= %(now)s AND (t.locked_until IS NULL OR t.locked_until <= %(now)s)
+            ORDER BY t.due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        ) d
+        WHERE c.status = 'active' LIMIT %(limit)s
+    )
+    UPDATE targets t SET locked_by = %(worker)s, locked_until = %(locked_until)s
+    FROM due WHERE t.tenant_id = due.tenant_id AND t.id = due.id
+    RETURNING {columns}
+"""
+_WRITTEN: LiteralString = "t.method IN ('whatsapp', 'sms')"
+_CALLED: LiteralString = "t.method = 'voice'"
+_CLAIM_WRITTEN: LiteralString = _CLAIM.replace("{methods}", _WRITTEN).replace("{columns}", _PREFIXED)
+_CLAIM_CALLS: LiteralString = _CLAIM.replace("{methods}", _CALLED).replace("{columns}", _PREFIXED)
+_HAS_DUE: LiteralString = """
+    SELECT EXISTS (
+        SELECT FROM campaigns c CROSS JOIN LATERAL (
+            SELECT 1 FROM targets t
+            WHERE t.tenant_id = c.tenant_id AND t.campaign_id = c.id AND t.state = 'scheduled' AND {methods}
+              AND t.due_at <= %(now)s LIMIT 1
+        ) d
+        WHERE c.status = 'active'
+    ) AS has_due
+"""
+_HAS_WRITTEN_DUE: LiteralString = _HAS_DUE.replace("{methods}", _WRITTEN)
+_HAS_CALLS_DUE: LiteralString = _HAS_DUE.replace("{methods}", _CALLED)
+_CHANGE: LiteralString = """
+    UPDATE targets SET state = %(state)s, outcome = %(outcome)s, outcome_details = %(outcome_details)s,
+        method = %(method)s, due_at = %(due_at)s, promised_at = %(promised_at)s, paid_at = %(paid_at)s,
+        locked_by = NULL, locked_until = NULL, updated_at = %(now)s
+    WHERE id = %(id)s
+"""
+_RELEASE: LiteralString = """
+    UPDATE targets SET due_at = %(due_at)s, locked_by = NULL, locked_until = NULL, updated_at = %(now)s
+    WHERE id = %(id)s AND locked_by = %(worker)s AND state = 'scheduled'
+"""
+
+
+async def by_id(connection: Connection, target_id: UUID) -> TargetRow | None:
+    return await _one(connection, _BY_ID, {"id": target_id})
+
+
+async def lock(connection: Connection, target_ids: Sequence[UUID]) -> list[TargetRow]:
+    """Read targets and hold their rows. Hold the locks of their debtors first (store.locks)."""
+    return await _many(connection, _LOCK, {"ids": list(target_ids)})
+
+
+async def of_document(connection: Connection, document: str) -> list[TargetRow]:
+    """List and hold the targets of a debtor that have not ended, in all campaigns. Hold the debtor's lock."""
+    return await _many(connection, _OF_DOCUMENT, {"document": document})
+
+
+async def of_phones(connection: Connection, match_keys: Sequence[str]) -> list[TargetRow]:
+    """List and hold the targets at these phones that have not ended. Hold their debtors' locks."""
+    return await _many(connection, _OF_PHONES, {"match_keys": list(match_keys)})
+
+
+async def documents_of_phones(connection: Connection, match_keys: Sequence[str]) -> list[str]:
+    """List the documents that campaigns contact at any of these phones, but for numbers reported as wrong."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_DOCUMENTS_OF_PHONES, {"match_keys": list(match_keys)})
+        return await cursor.fetchall()
+
+
+async def insert(connection: Connection, row: TargetRow) -> bool:
+    """Insert one target; False when the campaign has this debtor already."""
+    parameters: dict[str, object] = {name: getattr(row, name) for name in TargetRow.__slots__}
+    cursor = await connection.execute(_INSERT, parameters | {"outcome_details": Jsonb(dict(row.outcome_details))})
+    return cursor.rowcount == 1
+
+
+async def page(
+    connection: Connection, campaign_id: UUID, *, state: TargetState | None, outcome: TargetOutcome | None, limit: int,
+    offset: int,
+) -> tuple[list[TargetRow], int]:  # fmt: skip
+    """List targets in the order they came, and count all that fit."""
+    parameters = {"campaign_id": campaign_id, "state": state, "outcome": outcome, "limit": limit, "offset": offset}
+    rows = await _many(connection, _PAGE, parameters)
+    async with connection.cursor(row_factory=scalar_row) as counter:
+        await counter.execute(_COUNT, parameters)
+        return rows, (await counter.fetchone()) or 0
+
+
+async def claim_written(
+    connection: Connection, *, worker: str, now: datetime, locked_until: datetime, limit: int
+) -> list[TargetRow]:
+    """Take targets whose WhatsApp or SMS contact is due in active campaigns, for one worker (platform role)."""
+    parameters = {"worker": worker, "now": now, "locked_until": locked_until, "limit": limit}
+    return await _many(connection, _CLAIM_WRITTEN, parameters)
+
+
+async def claim_calls(
+    connection: Connection, *, worker: str, now: datetime, locked_until: datetime, limit: int
+) -> list[TargetRow]:
+    """Take targets whose call is due in active campaigns, for one worker (platform role)."""
+    parameters = {"worker": worker, "now": now, "locked_until": locked_until, "limit": limit}
+    return await _many(connection, _CLAIM_CALLS, parameters)
+
+
+async def has_written_due(connection: Connection, *, now: datetime) -> bool:
+    return await _is_true(connection, _HAS_WRITTEN_DUE, now)
+
+
+async def has_calls_due(connection: Connection, *, now: datetime) -> bool:
+    return await _is_true(connection, _HAS_CALLS_DUE, now)
+
+
+async def change(
+    connection: Connection, target: TargetRow, *, state: TargetState, outcome: TargetOutcome | None,
+    details: Mapping[str, object], method: Method | None, due_at: datetime | None, now: datetime,
+    promised_at: datetime | None = None, paid_at: datetime | None = None,
+) -> None:  # fmt: skip
+    """Move a target that the caller holds; `promised_at` and `paid_at` are kept where None is given."""
+    await connection.execute(
+        _CHANGE,
+        {
+            "id": target.id, "state": state, "outcome": outcome, "outcome_details": Jsonb(dict(details)),
+            "method": method, "due_at": due_at, "now": now, "promised_at": promised_at or target.promised_at,
+            "paid_at": paid_at or target.paid_at,
+        },
+    )  # fmt: skip
+
+
+async def release(connection: Connection, target_id: UUID, *, worker: str, due_at: datetime, now: datetime) -> bool:
+    """Let go of a claimed target whose contact must wait; False when the claim was lost."""
+    cursor = await connection.execute(_RELEASE, {"id": target_id, "worker": worker, "due_at": due_at, "now": now})
+    return cursor.rowcount == 1
+
+
+async def _is_true(connection: Connection, statement: LiteralString, now: datetime) -> bool:
+    cursor = await connection.execute(statement, {"now": now})
+    row = await cursor.fetchone()
+    return bool(row and row["has_due"])
+
+
+async def _one(connection: Connection, statement: LiteralString, parameters: Mapping[str, object]) -> TargetRow | None:
+    async with connection.cursor(row_factory=class_row(TargetRow)) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchone()
+
+
+async def _many(connection: Connection, statement: LiteralString, parameters: Mapping[str, object]) -> list[TargetRow]:
+    async with connection.cursor(row_factory=class_row(TargetRow)) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchall()
