@@ -36,6 +36,17 @@ class TenantSettings:
     identity_tries_per_day: int = 3
     idle_hours_until_closed: int = 72
     is_critique_enabled: bool = False
+    # Contacts that we start, over all campaigns and channels (compliance.md 3).
+    contact_cap_per_day: int = 1
+    contact_cap_per_week: int = 3
+    live_conversation_hours: int = 24  # after the customer's last message nobody starts another contact
+    is_promise_reminder_enabled: bool = False
+    reminder_template: str | None = None
+    promise_broken_after_days: int = 7
+    # What one contact costs, for the budget of a campaign.
+    whatsapp_cost_cents: int = 40
+    sms_cost_cents: int = 12
+    voice_cost_cents: int = 60
     pix: PixKey | None = None
     boleto: BoletoAgreement | None = None
 
@@ -47,9 +58,9 @@ class TenantSettings:
             value = data.get(key)
             return value if isinstance(value, str) and value else default
 
-        def number(key: str, default: int, *, most: int) -> int:
+        def number(key: str, default: int, *, most: int, least: int = 1) -> int:
             value = data.get(key)
-            return value if type(value) is int and 0 < value <= most else default
+            return value if type(value) is int and least <= value <= most else default
 
         def texts(key: str) -> tuple[str, ...]:
             value = data.get(key)
@@ -75,6 +86,15 @@ class TenantSettings:
             identity_tries_per_day=number("identity_tries_per_day", 3, most=5),
             idle_hours_until_closed=number("idle_hours_until_closed", 72, most=24 * 30),
             is_critique_enabled=data.get("is_critique_enabled") is True,
+            contact_cap_per_day=number("contact_cap_per_day", 1, most=3),
+            contact_cap_per_week=number("contact_cap_per_week", 3, most=7),
+            live_conversation_hours=number("live_conversation_hours", 24, most=24 * 7),
+            is_promise_reminder_enabled=data.get("is_promise_reminder_enabled") is True,
+            reminder_template=text("reminder_template", "") or None,
+            promise_broken_after_days=number("promise_broken_after_days", 7, most=30),
+            whatsapp_cost_cents=number("whatsapp_cost_cents", 40, least=0, most=10_000),
+            sms_cost_cents=number("sms_cost_cents", 12, least=0, most=10_000),
+            voice_cost_cents=number("voice_cost_cents", 60, least=0, most=10_000),
             pix=PixKey(**pix) if pix else None,
             boleto=BoletoAgreement(**boleto) if boleto else None,
         )
