@@ -18,12 +18,29 @@ import psycopg
 import pytest
 import redis as redis_client
 import structlog
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from tests.fakes_clock import FakeClock
 from wiring.embedded import FAST_SETTINGS, start_embedded
 
 pytest_plugins = ["tests.fakes.fixtures"]
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+_SLOWEST_FIRST = ("system", "server", "pages", "graphs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose files take longest, so that no worker is left alone with one at the end."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.nodeid.split("/")[1]
+        return _SLOWEST_FIRST.index(folder) if folder in _SLOWEST_FIRST else len(_SLOWEST_FIRST)
+
+    items.sort(key=place)
 
 
 class OutsideConnection(AssertionError):

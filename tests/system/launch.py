@@ -5,20 +5,30 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 # Importing the api takes seconds; a fork of a process that has imported it takes milliseconds.
-_LOADED = ["server.cli", "server.app", "graphs.engine", "jobs.worker", "jobs.clock", "jobs.delivery", "uvicorn"]
+_LOADED = [
+    "server.cli", "server.app", "graphs.engine", "jobs.worker", "jobs.clock", "jobs.delivery", "jobs.scheduling",
+    "jobs.whatsapp", "uvicorn", "tests.fakes.providers", "tests.system.forked_workers",
+]  # fmt: skip
 _PR_SET_PDEATHSIG = 1
 
 
 def start_process(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> ForkServerProcess:
     """Start `master-ia <arguments>` with this environment and no other; its output goes to a log in `folder`."""
+    return start_function(_run_command, (list(arguments),), environment, log_path(folder, arguments))
+
+
+def start_function(
+    function: Callable[..., None], arguments: tuple[object, ...], environment: Mapping[str, str], log: Path
+) -> ForkServerProcess:
+    """Run a module's function in a process of its own, with this environment and no other, in the folder of its log."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_LOADED)
-    process = context.Process(target=_run, args=(list(arguments), dict(environment), str(folder)), daemon=True)
+    process = context.Process(target=_run, args=(function, arguments, dict(environment), str(log)), daemon=True)
     process.start()
     return process
 
@@ -28,15 +38,21 @@ def log_path(folder: Path, arguments: Sequence[str]) -> Path:
     return folder / f"{'-'.join(arguments)}.log"
 
 
-def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+def _run(
+    function: Callable[..., None], arguments: tuple[object, ...], environment: Mapping[str, str], log_file: str
+) -> None:
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    log = os.open(log_path(Path(folder), arguments), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    log = os.open(log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.chdir(folder)  # no `.env` of a developer's here
+    os.chdir(Path(log_file).parent)  # no `.env` of a developer's here
     os.environ.clear()
     os.environ.update(environment)
+    function(*arguments)
+
+
+def _run_command(arguments: list[str]) -> None:
     from server.cli import app
 
     app(arguments, standalone_mode=False)

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +28,7 @@ from tests.fakes.providers import (
     Json,
     run_fake_provider,
 )
+from tests.ports import free_port
 from tests.system.launch import log_path, start_process
 
 PROVIDERS = (Provider.META, Provider.EVOLUTION, Provider.TWILIO_SMS, Provider.TWILIO_WHATSAPP)
@@ -47,13 +47,6 @@ PAY_SETTINGS: Mapping[str, object] = {
 RECOVERY_SECONDS = 30.0  # issue 2, section 6: the customer is answered within 30 s of recovery
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def wait_for(what: str, condition: Callable[[], Awaitable[object]], *, seconds: float = RECOVERY_SECONDS) -> None:
@@ -106,7 +99,8 @@ class Stack:
     def base_url(self, slot: int = 0) -> str:
         return f"http://127.0.0.1:{self.ports[slot]}"
 
-    def _environment(self, changes: Mapping[str, str]) -> dict[str, str]:
+    def process_environment(self, **changes: str) -> dict[str, str]:
+        """Give the environment of one of its processes."""
         keys = ",".join(f"{key_id}:{base64.b64encode(key).decode()}" for key_id, key in TEST_KEY.items())
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -141,7 +135,7 @@ class Stack:
     def _start(self, name: str, arguments: Sequence[str], changes: Mapping[str, str], subfolder: str) -> None:
         folder = self.folder / subfolder
         folder.mkdir(parents=True, exist_ok=True)
-        self.processes[name] = start_process(arguments, self._environment(changes), folder)
+        self.processes[name] = start_process(arguments, self.process_environment(**changes), folder)
 
     async def start(self, slot: int = 0, **changes: str) -> None:
         """Start an api and wait until it works."""
