@@ -59,7 +59,7 @@ class CampaignRow:
 
 
 _BY_ID: LiteralString = f"SELECT {_COLUMNS} FROM campaigns WHERE id = %(id)s"
-_LOCK: LiteralString = f"SELECT {_COLUMNS} FROM campaigns WHERE id = %(id)s FOR NO KEY UPDATE"
+_LOCK: LiteralString = f"SELECT {_COLUMNS} FROM campaigns WHERE id = %(id)s FOR UPDATE"
 _PAGE: LiteralString = f"""
     SELECT {_COLUMNS} FROM campaigns WHERE %(status)s::text IS NULL OR status = %(status)s
     ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
@@ -85,7 +85,17 @@ _PUT: LiteralString = f"""
         next_slot_at = EXCLUDED.next_slot_at, started_at = EXCLUDED.started_at,
         completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at
 """
+_DELETE_TARGETS: LiteralString = "DELETE FROM targets WHERE campaign_id = %(id)s"
 _DELETE: LiteralString = "DELETE FROM campaigns WHERE id = %(id)s"
+_HAS_TARGETS: LiteralString = "SELECT EXISTS (SELECT FROM targets WHERE campaign_id = %(id)s)"
+_HAS_CONTACTS: LiteralString = """
+    SELECT EXISTS (SELECT FROM contact_decisions WHERE campaign_id = %(id)s AND verdict = 'contact')
+        OR EXISTS (SELECT FROM conversations c JOIN targets t ON t.tenant_id = c.tenant_id AND t.id = c.target_id
+                   WHERE t.campaign_id = %(id)s)
+"""
+_ACCOUNTS_OF_MANY: LiteralString = """
+    SELECT campaign_id, channel_account_id FROM campaign_accounts WHERE campaign_id = ANY(%(ids)s) ORDER BY 1, 2
+"""
 _ACCOUNTS: LiteralString = "SELECT channel_account_id FROM campaign_accounts WHERE campaign_id = %(id)s ORDER BY 1"
 _CLEAR_ACCOUNTS: LiteralString = "DELETE FROM campaign_accounts WHERE campaign_id = %(id)s"
 _ADD_ACCOUNTS: LiteralString = """
@@ -96,17 +106,31 @@ _CLAIM_PLANNING: LiteralString = f"""
     WITH due AS (
         SELECT tenant_id, id FROM campaigns
         WHERE status = 'active' AND plan_due_at <= %(now)s AND (locked_until IS NULL OR locked_until <= %(now)s)
-        ORDER BY plan_due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        ORDER BY plan_due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE campaigns c SET locked_by = %(worker)s, locked_until = %(locked_until)s
+    UPDATE campaigns c SET locked_by = %(worker)s, locked_until = %(locked_until)s, plan_due_at = %(locked_until)s
     FROM due WHERE c.tenant_id = due.tenant_id AND c.id = due.id
     RETURNING {", ".join("c." + name.strip() for name in _COLUMNS.split(","))}
 """
+_RENEW_PLANNING: LiteralString = """
+    UPDATE campaigns SET locked_until = %(locked_until)s
+    WHERE id = %(id)s AND locked_by = %(worker)s AND status = 'active'
+"""
+# The claim moved `plan_due_at` to the end of its lease. Another value is a wake that came meanwhile: it stays.
 _RELEASE_PLANNING: LiteralString = """
-    UPDATE campaigns SET plan_due_at = %(due_at)s, next_slot_at = %(next_slot_at)s, locked_by = NULL,
-        locked_until = NULL
+    UPDATE campaigns SET next_slot_at = %(next_slot_at)s, locked_by = NULL, locked_until = NULL,
+        plan_due_at = CASE WHEN status <> 'active' THEN NULL WHEN plan_due_at = %(claimed_due_at)s
+            THEN %(due_at)s ELSE least(plan_due_at, %(due_at)s) END
     WHERE id = %(id)s AND locked_by = %(worker)s
 """
+_WAKE: LiteralString = """
+    UPDATE campaigns SET plan_due_at = least(plan_due_at, %(at)s)
+    WHERE id = %(id)s AND status = 'active' AND (plan_due_at IS NULL OR plan_due_at > %(at)s)
+"""
+_STATUSES: LiteralString = "SELECT id, status FROM campaigns WHERE id = ANY(%(ids)s) ORDER BY id FOR SHARE"
+_STATUSES_TO_WAKE: LiteralString = (
+    "SELECT id, status FROM campaigns WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE"
+)
 _HAS_DUE: LiteralString = (
     "SELECT EXISTS (SELECT FROM campaigns WHERE status = 'active' AND plan_due_at <= %(now)s) AS has_due"
 )
@@ -141,8 +165,28 @@ async def put(connection: Connection, row: CampaignRow) -> None:
 
 async def delete(connection: Connection, campaign_id: UUID) -> bool:
     """Remove a campaign with its targets and imports; ForeignKeyViolation when a conversation names one of them."""
+    # The targets first: they name the imports that go with the campaign.
+    await connection.execute(_DELETE_TARGETS, {"id": campaign_id})
     cursor = await connection.execute(_DELETE, {"id": campaign_id})
     return cursor.rowcount == 1
+
+
+async def has_targets(connection: Connection, campaign_id: UUID) -> bool:
+    return await _is_true(connection, _HAS_TARGETS, {"id": campaign_id})
+
+
+async def has_contacts(connection: Connection, campaign_id: UUID) -> bool:
+    """Say whether anybody was contacted, or a conversation was opened, for this campaign."""
+    return await _is_true(connection, _HAS_CONTACTS, {"id": campaign_id})
+
+
+async def accounts_of_many(connection: Connection, campaign_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """List the channel accounts of several campaigns."""
+    cursor = await connection.execute(_ACCOUNTS_OF_MANY, {"ids": list(campaign_ids)})
+    found: dict[UUID, list[UUID]] = {}
+    for row in await cursor.fetchall():
+        found.setdefault(row["campaign_id"], []).append(row["channel_account_id"])
+    return found
 
 
 async def accounts_of(connection: Connection, campaign_id: UUID) -> list[UUID]:
@@ -169,20 +213,55 @@ async def claim_planning(
         return await cursor.fetchall()
 
 
-async def release_planning(
-    connection: Connection, campaign_id: UUID, *, worker: str, due_at: datetime | None, next_slot_at: datetime | None
-) -> bool:
-    """Let go of a campaign and say when to plan it again; False when the claim was lost."""
+async def renew_planning(connection: Connection, campaign_id: UUID, *, worker: str, locked_until: datetime) -> bool:
+    """Prolong the lease; False when it was lost, or the campaign is not active any more."""
     cursor = await connection.execute(
-        _RELEASE_PLANNING, {"id": campaign_id, "worker": worker, "due_at": due_at, "next_slot_at": next_slot_at}
+        _RENEW_PLANNING, {"id": campaign_id, "worker": worker, "locked_until": locked_until}
     )
     return cursor.rowcount == 1
 
 
+async def release_planning(
+    connection: Connection, claimed: CampaignRow, *, due_at: datetime, next_slot_at: datetime | None
+) -> bool:
+    """Let go of a campaign as it was claimed and say when to plan it again; an earlier wake stands. False when lost."""
+    cursor = await connection.execute(
+        _RELEASE_PLANNING,
+        {
+            "id": claimed.id, "worker": claimed.locked_by, "claimed_due_at": claimed.plan_due_at, "due_at": due_at,
+            "next_slot_at": next_slot_at,
+        },
+    )  # fmt: skip
+    return cursor.rowcount == 1
+
+
+async def wake(connection: Connection, campaign_id: UUID, at: datetime) -> None:
+    """Let the scheduler look at an active campaign not later than `at`. Hold its row, or nothing that others wait for.
+
+    Needed where something becomes due before the scheduler expects it; it looks at what it knows by itself.
+    """
+    await connection.execute(_WAKE, {"id": campaign_id, "at": at})
+
+
+async def statuses(
+    connection: Connection, campaign_ids: Sequence[UUID], *, wakes: bool = False
+) -> dict[UUID, CampaignStatus]:
+    """Read and hold how campaigns stand, so that none ends meanwhile. Hold the targets' rows first.
+
+    Who is going to wake them says so: two that hold a row in common could not both write it.
+    """
+    cursor = await connection.execute(_STATUSES_TO_WAKE if wakes else _STATUSES, {"ids": list(campaign_ids)})
+    return {row["id"]: CampaignStatus(row["status"]) for row in await cursor.fetchall()}
+
+
 async def has_planning_due(connection: Connection, *, now: datetime) -> bool:
-    cursor = await connection.execute(_HAS_DUE, {"now": now})
-    row = await cursor.fetchone()
-    return bool(row and row["has_due"])
+    return await _is_true(connection, _HAS_DUE, {"now": now})
+
+
+async def _is_true(connection: Connection, statement: LiteralString, parameters: Mapping[str, object]) -> bool:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(statement, parameters)
+        return bool(await cursor.fetchone())
 
 
 async def _one(

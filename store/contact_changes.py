@@ -29,6 +29,7 @@ _COUNT_TRY: LiteralString = """
         identity_tries_on = %(on)s, updated_at = %(now)s
     WHERE id = %(id)s
 """
+_TOUCH: LiteralString = "UPDATE contacts SET updated_at = %(now)s WHERE id = %(id)s"
 _OPT_OUT: LiteralString = (
     "UPDATE contacts SET opted_out_at = coalesce(opted_out_at, %(now)s), updated_at = %(now)s WHERE id = %(id)s"
 )
@@ -69,6 +70,11 @@ async def confirm_document(
 async def count_try(connection: Connection, contact_id: UUID, *, on: date, now: datetime) -> None:
     """Add one failed identity try of a local day; a new day starts at one."""
     await connection.execute(_COUNT_TRY, {"id": contact_id, "on": on, "now": now})
+
+
+async def touch(connection: Connection, contact_id: UUID, *, now: datetime) -> None:
+    """Hold the person's row: whoever decides on a contact waits for this transaction, or comes first."""
+    await connection.execute(_TOUCH, {"id": contact_id, "now": now})
 
 
 async def opt_out(connection: Connection, contact_id: UUID, *, now: datetime) -> None:

@@ -100,6 +100,8 @@ _MERGE_MOVES: tuple[LiteralString, ...] = (
     "UPDATE opt_outs SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
     "UPDATE promises SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
     "UPDATE payment_claims SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
+    "UPDATE targets SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
+    "UPDATE calls SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
     # A live talk that would collide stays where it is until it ends: closing it could lose an unanswered message.
     """UPDATE conversations c SET contact_id = %(keep)s WHERE contact_id = %(gone)s AND NOT (
            c.status IN ('open', 'waiting') AND EXISTS (

@@ -19,6 +19,9 @@ class CustomerRow:
 
 
 _BY_DOCUMENT: LiteralString = "SELECT document, name, phone, match_key FROM customers WHERE document = %(document)s"
+_BY_DOCUMENTS: LiteralString = (
+    "SELECT document, name, phone, match_key FROM customers WHERE document = ANY(%(documents)s)"
+)
 _DOCUMENTS_OF_PHONES: LiteralString = (
     "SELECT document FROM customers WHERE match_key = ANY(%(match_keys)s) ORDER BY document"
 )
@@ -34,6 +37,13 @@ async def by_document(connection: Connection, document: str) -> CustomerRow | No
     async with connection.cursor(row_factory=class_row(CustomerRow)) as cursor:
         await cursor.execute(_BY_DOCUMENT, {"document": document})
         return await cursor.fetchone()
+
+
+async def by_documents(connection: Connection, documents: Sequence[str]) -> list[CustomerRow]:
+    """Find those of the documents that are customers."""
+    async with connection.cursor(row_factory=class_row(CustomerRow)) as cursor:
+        await cursor.execute(_BY_DOCUMENTS, {"documents": list(documents)})
+        return await cursor.fetchall()
 
 
 async def documents_of_phones(connection: Connection, match_keys: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Invoices of the tenant's own ledger. One paid or canceled is no longer open and never opens again by an upsert."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import LiteralString
@@ -27,6 +28,11 @@ _OPEN: LiteralString = f"""
     WHERE document = %(document)s AND paid_at IS NULL AND canceled_at IS NULL
     ORDER BY due_on, number
 """
+_OPEN_OF_MANY: LiteralString = f"""
+    SELECT {_COLUMNS} FROM invoices
+    WHERE document = ANY(%(documents)s) AND paid_at IS NULL AND canceled_at IS NULL
+    ORDER BY due_on, number
+"""
 _UPSERT: LiteralString = f"""
     INSERT INTO invoices (tenant_id, {_COLUMNS})
     VALUES (%(tenant_id)s, %(document)s, %(number)s, %(amount_cents)s, %(due_on)s, %(paid_at)s, %(canceled_at)s,
@@ -46,6 +52,13 @@ async def open_of(connection: Connection, document: str) -> list[InvoiceRow]:
     """List what a document owes, in the order of the due dates."""
     async with connection.cursor(row_factory=class_row(InvoiceRow)) as cursor:
         await cursor.execute(_OPEN, {"document": document})
+        return await cursor.fetchall()
+
+
+async def open_of_many(connection: Connection, documents: Sequence[str]) -> list[InvoiceRow]:
+    """List what several documents owe, in the order of the due dates."""
+    async with connection.cursor(row_factory=class_row(InvoiceRow)) as cursor:
+        await cursor.execute(_OPEN_OF_MANY, {"documents": list(documents)})
         return await cursor.fetchall()
 
 

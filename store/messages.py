@@ -298,11 +298,22 @@ _APPLY_STATUS: LiteralString = """
         error_class = coalesce(%(error_class)s, error_class), error_code = coalesce(%(error_code)s, error_code)
     WHERE id = %(id)s
 """
-# Whoever was sending died in the middle: nobody knows whether it left.
+# Whoever was sending died in the middle: nobody knows whether it left. The target of a contact rests with it, in the
+# same statement, so that no planner takes it for unanswered.
 _ABANDONED: LiteralString = """
-    UPDATE messages SET status = 'unknown', status_at = %(now)s, due_at = NULL, locked_by = NULL, locked_until = NULL
-    WHERE status = 'sending' AND due_at IS NOT NULL AND due_at <= %(now)s AND locked_until <= %(now)s
-    RETURNING tenant_id, id, conversation_id
+    WITH lost AS (
+        UPDATE messages SET status = 'unknown', status_at = %(now)s, due_at = NULL, locked_by = NULL,
+            locked_until = NULL
+        WHERE status = 'sending' AND due_at IS NOT NULL AND due_at <= %(now)s AND locked_until <= %(now)s
+        RETURNING tenant_id, id, conversation_id
+    ), resting AS (
+        UPDATE targets t SET outcome = 'unknown', due_at = NULL, updated_at = %(now)s
+        FROM lost JOIN contact_decisions d
+            ON d.tenant_id = lost.tenant_id AND d.message_id = lost.id AND d.verdict = 'contact'
+        WHERE t.tenant_id = d.tenant_id AND t.id = d.target_id AND t.state = 'contacted' AND t.outcome = 'sent'
+          AND t.last_attempt_at = d.decided_at
+    )
+    SELECT tenant_id, id, conversation_id FROM lost
 """
 _FLAG: LiteralString = """
     UPDATE messages SET flagged_at = %(now)s

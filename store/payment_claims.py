@@ -36,6 +36,10 @@ _PUT: LiteralString = f"""
         notes = coalesce(EXCLUDED.notes, payment_claims.notes),
         hold_until = greatest(payment_claims.hold_until, EXCLUDED.hold_until)
 """
+_REFUTE: LiteralString = """
+    UPDATE payment_claims SET status = 'refuted'
+    WHERE document = %(document)s AND status = 'open' AND hold_until <= %(now)s
+"""
 _CONFIRM: LiteralString = (
     "UPDATE payment_claims SET status = 'confirmed' WHERE document = %(document)s AND status = 'open'"
 )
@@ -58,6 +62,11 @@ async def put(connection: Connection, tenant_id: UUID, row: ClaimRow) -> None:
     """Open a claim, or renew the open one of the document. Hold the debtor's lock."""
     parameters: dict[str, object] = {name: getattr(row, name) for name in ClaimRow.__slots__}
     await connection.execute(_PUT, parameters | {"tenant_id": tenant_id})
+
+
+async def refute_expired(connection: Connection, document: str, *, now: datetime) -> None:
+    """End a claim whose hold is over without a payment: the next one is a claim of its own."""
+    await connection.execute(_REFUTE, {"document": document, "now": now})
 
 
 async def confirm_open(connection: Connection, document: str) -> bool:

@@ -69,11 +69,33 @@ _OF_DOCUMENT: LiteralString = f"""
 _OF_PHONES: LiteralString = f"""
     SELECT {COLUMNS} FROM targets WHERE match_key = ANY(%(match_keys)s) AND state <> 'completed' ORDER BY id FOR UPDATE
 """
+_OF_DEBTOR: LiteralString = f"""
+    SELECT {COLUMNS} FROM targets WHERE document = %(document)s ORDER BY id FOR NO KEY UPDATE
+"""
+# By what the contact is known: its document, its phones, the contacts made.
+_OF_CONTACT: LiteralString = f"""
+    SELECT {COLUMNS} FROM targets WHERE state <> 'completed' AND (
+        contact_id = %(contact_id)s
+        OR document = (SELECT document FROM contacts WHERE id = %(contact_id)s)
+        OR match_key IN (SELECT match_key FROM addresses WHERE contact_id = %(contact_id)s AND match_key IS NOT NULL))
+    ORDER BY id FOR NO KEY UPDATE
+"""
+_DEBTORS_OF_CONTACT: LiteralString = """
+    SELECT DISTINCT document FROM targets WHERE state <> 'completed' AND (
+        contact_id = %(contact_id)s
+        OR match_key IN (SELECT match_key FROM addresses WHERE contact_id = %(contact_id)s AND match_key IS NOT NULL))
+    UNION SELECT document FROM contacts WHERE id = %(contact_id)s AND document IS NOT NULL
+    ORDER BY 1
+"""
 _DOCUMENTS_OF_PHONES: LiteralString = """
     SELECT DISTINCT t.document FROM targets t
     WHERE t.match_key = ANY(%(match_keys)s) AND NOT EXISTS (
         SELECT FROM wrong_numbers w WHERE w.document = t.document AND w.match_key = t.match_key)
     ORDER BY 1
+"""
+_DOCUMENT_OF_CONVERSATION: LiteralString = """
+    SELECT t.document FROM conversations c JOIN targets t ON t.tenant_id = c.tenant_id AND t.id = c.target_id
+    WHERE c.id = %(id)s
 """
 _INSERT: LiteralString = f"""
     INSERT INTO targets ({COLUMNS})
@@ -126,8 +148,41 @@ _HAS_CALLS_DUE: LiteralString = _HAS_DUE.replace("{methods}", _CALLED)
 _CHANGE: LiteralString = """
     UPDATE targets SET state = %(state)s, outcome = %(outcome)s, outcome_details = %(outcome_details)s,
         method = %(method)s, due_at = %(due_at)s, promised_at = %(promised_at)s, paid_at = %(paid_at)s,
+        attempt_count = CASE WHEN %(is_new_round)s THEN 0 ELSE attempt_count END,
         locked_by = NULL, locked_until = NULL, updated_at = %(now)s
     WHERE id = %(id)s
+"""
+# Rows that the gate holds right now are left to it: it judges them by the campaign as it is then.
+_UNSCHEDULE: LiteralString = """
+    WITH held AS (
+        SELECT tenant_id, id FROM targets
+        WHERE campaign_id = %(campaign_id)s AND state = 'scheduled'
+          AND (%(due_before)s::timestamptz IS NULL OR due_at < %(due_before)s)
+          AND (locked_until IS NULL OR locked_until <= %(now)s)
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE targets t SET state = 'pending', due_at = %(now)s, locked_by = NULL, locked_until = NULL,
+        updated_at = %(now)s, method = (
+            SELECT d.method FROM contact_decisions d
+            WHERE d.tenant_id = t.tenant_id AND d.target_id = t.id AND d.verdict = 'contact' AND d.voided_at IS NULL
+            ORDER BY d.seq DESC LIMIT 1)
+    FROM held WHERE t.tenant_id = held.tenant_id AND t.id = held.id
+"""
+_LOCK_ALL: LiteralString = "SELECT id FROM targets WHERE campaign_id = %(campaign_id)s ORDER BY id FOR UPDATE"
+_EDIT: LiteralString = """
+    UPDATE targets SET client_name = %(client_name)s, phone = %(phone)s, match_key = %(match_key)s,
+        installation_point = %(installation_point)s, debt_cents = %(debt_cents)s, invoice_number = %(invoice_number)s,
+        uf = %(uf)s, priority = %(priority)s, state = %(state)s, outcome = %(outcome)s,
+        outcome_details = %(outcome_details)s, method = %(method)s, attempt_count = %(attempt_count)s,
+        contact_id = %(contact_id)s, conversation_id = %(conversation_id)s, due_at = %(due_at)s,
+        locked_by = %(locked_by)s, locked_until = %(locked_until)s, updated_at = %(updated_at)s
+    WHERE id = %(id)s
+"""
+_PUT_WRONG_NUMBER: LiteralString = """
+    INSERT INTO wrong_numbers (tenant_id, document, match_key, protocol, reported_at)
+    VALUES (%(tenant_id)s, %(document)s, %(match_key)s, %(protocol)s, %(now)s)
+    ON CONFLICT (tenant_id, document, match_key) DO UPDATE SET reported_at = wrong_numbers.reported_at
+    RETURNING protocol
 """
 _RELEASE: LiteralString = """
     UPDATE targets SET due_at = %(due_at)s, locked_by = NULL, locked_until = NULL, updated_at = %(now)s
@@ -154,11 +209,35 @@ async def of_phones(connection: Connection, match_keys: Sequence[str]) -> list[T
     return await _many(connection, _OF_PHONES, {"match_keys": list(match_keys)})
 
 
+async def of_debtor(connection: Connection, document: str) -> list[TargetRow]:
+    """List and hold all targets of a debtor, ended ones too, in all campaigns. Hold the debtor's lock."""
+    return await _many(connection, _OF_DEBTOR, {"document": document})
+
+
+async def of_contact(connection: Connection, contact_id: UUID) -> list[TargetRow]:
+    """List and hold the targets of a person that have not ended, by phone or document. Hold their debtors' locks."""
+    return await _many(connection, _OF_CONTACT, {"contact_id": contact_id})
+
+
+async def debtors_of_contact(connection: Connection, contact_id: UUID) -> list[str]:
+    """List the documents whose targets a word of this person may end, in the order of their locks."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_DEBTORS_OF_CONTACT, {"contact_id": contact_id})
+        return await cursor.fetchall()
+
+
 async def documents_of_phones(connection: Connection, match_keys: Sequence[str]) -> list[str]:
     """List the documents that campaigns contact at any of these phones, but for numbers reported as wrong."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_DOCUMENTS_OF_PHONES, {"match_keys": list(match_keys)})
         return await cursor.fetchall()
+
+
+async def document_of_conversation(connection: Connection, conversation_id: UUID) -> str | None:
+    """Give the document of the target that a conversation was opened for."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_DOCUMENT_OF_CONVERSATION, {"id": conversation_id})
+        return await cursor.fetchone()
 
 
 async def insert(connection: Connection, row: TargetRow) -> bool:
@@ -207,17 +286,50 @@ async def has_calls_due(connection: Connection, *, now: datetime) -> bool:
 async def change(
     connection: Connection, target: TargetRow, *, state: TargetState, outcome: TargetOutcome | None,
     details: Mapping[str, object], method: Method | None, due_at: datetime | None, now: datetime,
-    promised_at: datetime | None = None, paid_at: datetime | None = None,
+    promised_at: datetime | None = None, paid_at: datetime | None = None, is_new_round: bool = False,
 ) -> None:  # fmt: skip
-    """Move a target that the caller holds; `promised_at` and `paid_at` are kept where None is given."""
+    """Move a target that the caller holds, and let go of it; `promised_at` and `paid_at` stay where None is given."""
     await connection.execute(
         _CHANGE,
         {
             "id": target.id, "state": state, "outcome": outcome, "outcome_details": Jsonb(dict(details)),
             "method": method, "due_at": due_at, "now": now, "promised_at": promised_at or target.promised_at,
-            "paid_at": paid_at or target.paid_at,
+            "paid_at": paid_at or target.paid_at, "is_new_round": is_new_round,
         },
     )  # fmt: skip
+
+
+async def edit(connection: Connection, row: TargetRow) -> None:
+    """Write what a person of the tenant may change of a target, as the row has it. Hold the target."""
+    parameters: dict[str, object] = {name: getattr(row, name) for name in TargetRow.__slots__}
+    await connection.execute(_EDIT, parameters | {"outcome_details": Jsonb(dict(row.outcome_details))})
+
+
+async def unschedule(connection: Connection, campaign_id: UUID, *, due_before: datetime | None, now: datetime) -> int:
+    """Take back the slots before an instant (None: all) that nobody works on; their targets wait to be planned.
+
+    `method` is again that of the last contact made: what was only planned has not been tried.
+    """
+    parameters = {"campaign_id": campaign_id, "due_before": due_before, "now": now}
+    cursor = await connection.execute(_UNSCHEDULE, parameters)
+    return cursor.rowcount
+
+
+async def lock_all(connection: Connection, campaign_id: UUID) -> None:
+    """Hold every target of a campaign that is to be deleted."""
+    await connection.execute(_LOCK_ALL, {"campaign_id": campaign_id})
+
+
+async def put_wrong_number(
+    connection: Connection, *, tenant_id: UUID, document: str, match_key: str, protocol: str, now: datetime
+) -> str:
+    """Note that a number is not of this debtor; give the protocol of the first report."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(
+            _PUT_WRONG_NUMBER,
+            {"tenant_id": tenant_id, "document": document, "match_key": match_key, "protocol": protocol, "now": now},
+        )
+        return str(await cursor.fetchone())
 
 
 async def release(connection: Connection, target_id: UUID, *, worker: str, due_at: datetime, now: datetime) -> bool:

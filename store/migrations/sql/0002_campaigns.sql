@@ -136,7 +136,7 @@ CREATE TABLE targets (
     outcome text,
     outcome_details jsonb NOT NULL DEFAULT '{}',
     method text CHECK (method IN ('whatsapp', 'voice', 'sms')),  -- of the contact that is planned, or was made last
-    attempt_count integer NOT NULL DEFAULT 0,
+    attempt_count integer NOT NULL DEFAULT 0,  -- of this round: a promise that was not kept begins a new one
     first_contacted_at timestamptz,
     last_attempt_at timestamptz,
     call_sid text,
@@ -161,7 +161,9 @@ CREATE INDEX targets_to_plan ON targets (tenant_id, campaign_id, due_at) WHERE s
 CREATE INDEX targets_to_write ON targets (tenant_id, campaign_id, due_at)
     WHERE state = 'scheduled' AND method IN ('whatsapp', 'sms');
 CREATE INDEX targets_to_call ON targets (tenant_id, campaign_id, due_at) WHERE state = 'scheduled' AND method = 'voice';
-CREATE INDEX targets_to_review ON targets (due_at) WHERE state = 'contacted' AND due_at IS NOT NULL;
+CREATE INDEX targets_to_review ON targets (tenant_id, campaign_id, due_at)
+    WHERE state = 'contacted' AND due_at IS NOT NULL;
+CREATE INDEX targets_unknown ON targets (conversation_id) WHERE state = 'contacted' AND outcome = 'unknown';
 CREATE INDEX targets_by_document ON targets (tenant_id, document);
 CREATE INDEX targets_by_match_key ON targets (tenant_id, match_key);
 CREATE INDEX targets_by_contact ON targets (tenant_id, contact_id) WHERE contact_id IS NOT NULL;
@@ -208,7 +210,12 @@ CREATE TABLE calls (
 CREATE UNIQUE INDEX calls_once ON calls (tenant_id, channel_account_id, provider_call_id)
     WHERE provider_call_id IS NOT NULL;
 CREATE INDEX calls_due ON calls (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX calls_of_contact ON calls (tenant_id, contact_id) WHERE contact_id IS NOT NULL;
 CREATE INDEX calls_of_target ON calls (tenant_id, target_id) WHERE target_id IS NOT NULL;
+-- A callback names the call alone: the tenant is found by it.
+CREATE INDEX calls_by_id ON calls (id);
+CREATE INDEX calls_by_provider_id ON calls (provider_call_id) WHERE provider_call_id IS NOT NULL;
+CREATE INDEX calls_of_account ON calls (tenant_id, channel_account_id, created_at);
 
 -- What the contact gate decided, and why (spec 3.4). The rows that say `contact` are also what the caps count.
 CREATE TABLE contact_decisions (
@@ -239,14 +246,18 @@ CREATE TABLE contact_decisions (
     FOREIGN KEY (tenant_id, promise_id) REFERENCES promises (tenant_id, id)
 );
 CREATE INDEX contact_decisions_of_target ON contact_decisions (tenant_id, target_id, seq) WHERE target_id IS NOT NULL;
-CREATE INDEX contact_decisions_of_campaign ON contact_decisions (tenant_id, campaign_id, decided_at)
-    WHERE verdict = 'contact';
+CREATE INDEX contact_decisions_of_campaign ON contact_decisions (tenant_id, campaign_id, decided_at);
 CREATE INDEX contact_decisions_cap_document ON contact_decisions (tenant_id, document, decided_at)
     WHERE verdict = 'contact' AND voided_at IS NULL;
 CREATE INDEX contact_decisions_cap_phone ON contact_decisions (tenant_id, match_key, decided_at)
     WHERE verdict = 'contact' AND voided_at IS NULL;
+-- The reminder of a promise goes out once, whoever asks for it and however often.
+CREATE UNIQUE INDEX contact_decisions_one_reminder ON contact_decisions (tenant_id, promise_id)
+    WHERE engine = 'reminder' AND verdict = 'contact' AND voided_at IS NULL;
 CREATE INDEX contact_decisions_by_message ON contact_decisions (tenant_id, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX contact_decisions_by_call ON contact_decisions (tenant_id, call_id) WHERE call_id IS NOT NULL;
+
+CREATE INDEX messages_unknown ON messages (status_at) WHERE status = 'unknown';
 
 -- The tenant's own days without contact. An empty uf means everywhere.
 CREATE TABLE tenant_holidays (
@@ -283,6 +294,7 @@ UPDATE promises SET review_due_at = protected_until + interval '24 hours' WHERE 
 CREATE INDEX promises_to_review ON promises (review_due_at) WHERE status = 'pending';
 CREATE INDEX promises_to_remind ON promises (reminder_due_at)
     WHERE status = 'pending' AND reminder_due_at IS NOT NULL;
+CREATE INDEX promises_of_document ON promises (tenant_id, document, created_at DESC);
 CREATE INDEX promises_newest ON promises (tenant_id, created_at DESC);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO master_ia_app, master_ia_platform;
