@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -95,6 +96,7 @@ def match_key(address: str) -> str | None:
     return national if len(national) == 10 else digits
 
 
+@lru_cache(maxsize=4096)
 def phone_kind(e164: str) -> PhoneKind:
     """Classify an E.164 number; only MOBILE and FIXED_LINE may enter a campaign (compliance.md 8)."""
     try:

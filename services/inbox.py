@@ -19,6 +19,7 @@ from domain.messages import (
     StatusUpdate,
     can_become,
 )
+from services.contact_results import note_status
 from services.gathering import Gathering
 from services.identity_resolution import resolve_contact
 from services.opt_out import record_opt_out
@@ -291,6 +292,10 @@ async def _receive_status(connection: Connection, account: AccountRow, status: S
             connection, account_id=account.id, message=message, error_class=status.error.error_class,
             code=status.error.code, now=now,
         )  # fmt: skip
+    await note_status(
+        connection, message, status.status, error_class=status.error.error_class if status.error else None,
+        code=status.error.code if status.error else "", now=now,
+    )  # fmt: skip
     return 1
 
 

@@ -1,6 +1,7 @@
 """The tenant's own ledger behind the CRM port: used when no CRM URL is set (spec 2.3)."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -15,6 +16,7 @@ from store import customers, invoices
 from store.customers import CustomerRow
 from store.database import Connection, Database
 from store.invoices import InvoiceRow
+from store.locks import lock_debtor
 
 _LARGEST_AMOUNT_CENTS = 9_999_999_999  # what a boleto can hold
 
@@ -54,21 +56,38 @@ class LedgerCrm:
             rows = await invoices.open_of(connection, document) if customer else []
         if customer is None:
             raise CustomerUnknown
-        today = self._clock.now().astimezone(self._time_zone).date()
-        return DebtStatement(
-            document=document,
-            customer_name=customer.name,
-            invoices=tuple(
-                OpenInvoice(
-                    number=row.number,
-                    amount_cents=row.amount_cents,
-                    due_on=row.due_on,
-                    days_late=max(0, (today - row.due_on).days),
-                    payment_line=row.payment_line,
-                )
-                for row in rows
-            ),
-        )
+        return _statement(customer, rows, today=self._clock.now().astimezone(self._time_zone).date())
+
+
+async def read_statements(
+    connection: Connection, documents: Sequence[str], *, today: date
+) -> Mapping[str, DebtStatement]:
+    """Read what these documents owe, inside a transaction that is open; who is missing is no customer.
+
+    Hold the debtors' locks: then no payment is recorded in the ledger meanwhile.
+    """
+    found = await customers.by_documents(connection, documents)
+    owed: defaultdict[str, list[InvoiceRow]] = defaultdict(list)
+    for row in await invoices.open_of_many(connection, documents):
+        owed[row.document].append(row)
+    return {customer.document: _statement(customer, owed[customer.document], today=today) for customer in found}
+
+
+def _statement(customer: CustomerRow, rows: Sequence[InvoiceRow], *, today: date) -> DebtStatement:
+    return DebtStatement(
+        document=customer.document,
+        customer_name=customer.name,
+        invoices=tuple(
+            OpenInvoice(
+                number=row.number,
+                amount_cents=row.amount_cents,
+                due_on=row.due_on,
+                days_late=max(0, (today - row.due_on).days),
+                payment_line=row.payment_line,
+            )
+            for row in rows
+        ),
+    )
 
 
 async def upsert_customer_invoices(
@@ -89,8 +108,9 @@ async def put_customer_invoices(
     connection: Connection, *, tenant_id: UUID, document: str, name: str, phone: str | None,
     new_invoices: Sequence[NewInvoice],
 ) -> Document:  # fmt: skip
-    """Do it inside a transaction that is open already."""
+    """Do it inside an open transaction, under the debtor's lock: a contact sees all of it or comes first."""
     known = parse_document(document[:40])
+    await lock_debtor(connection, tenant_id, known)
     number = parse_phone(phone[:60]) if phone else None
     key = match_key(number) if number else None
     row = CustomerRow(document=known, name=tidy_line(name, limit=120), phone=number, match_key=key)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.messages import Address, AddressKind, ProviderEvent
 from services.identity_resolution import resolve_contact
+from services.message_templates import follow_provider
 from store import channel_accounts, events, opt_outs
 from store.channel_accounts import AccountRow
 from store.database import Connection
@@ -40,6 +41,7 @@ async def act_on_event(connection: Connection, account: AccountRow, event: Provi
         if trouble in _TEMPLATE_TROUBLE:
             name = str(template.get("message_template_name", ""))[:200]
             await _tell(connection, account, "template_trouble", {"template": name, "event": trouble}, now)
+        await follow_provider(connection, account, event.data, now=now)
     elif event.kind in _WATCHED_FIELDS:
         await _tell(connection, account, event.kind, {}, now)
     elif event.kind == "connection.update":
