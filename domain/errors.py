@@ -124,3 +124,73 @@ class LastAdminKey(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This is the last API key with the scope admin; create another one first")
+
+
+class CampaignNotEditable(Conflict):
+    """It has ended: nothing of it changes any more, and nobody is added."""
+
+    code = "campaign_not_editable"
+
+    def __init__(self, campaign_id: UUID) -> None:
+        super().__init__("The campaign is completed and cannot be changed")
+        self.campaign_id = campaign_id
+
+
+class CampaignCannotBecome(Conflict):
+    """Its status does not allow this step."""
+
+    code = "campaign_cannot_become"
+
+    def __init__(self, current: str, new: str) -> None:
+        super().__init__(f"A campaign that is {current} cannot become {new}")
+        self.current = current
+        self.new = new
+
+
+class CampaignHasContacts(Conflict):
+    """Somebody was contacted: the decisions are evidence and stay (compliance: keep ids, statuses and times)."""
+
+    code = "campaign_has_contacts"
+
+    def __init__(self, campaign_id: UUID) -> None:
+        super().__init__("The campaign has contacted people and is kept as evidence; complete it instead")
+        self.campaign_id = campaign_id
+
+
+class CampaignWithoutTargets(Conflict):
+    code = "campaign_without_targets"
+
+    def __init__(self, campaign_id: UUID) -> None:
+        super().__init__("The campaign has no targets; import a file first")
+        self.campaign_id = campaign_id
+
+
+class CampaignWithoutAccount(Conflict):
+    """A method is allowed for which no active channel account is attached."""
+
+    code = "campaign_without_account"
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"The campaign has no active channel account for {method}")
+        self.method = method
+
+
+class CampaignWithoutTemplate(Conflict):
+    """A provider that takes only approved openings, and none is approved."""
+
+    code = "campaign_without_template"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"The campaign needs an approved template for {provider}")
+        self.provider = provider
+
+
+class TargetNotEditable(Conflict):
+    """Its state does not allow this change."""
+
+    code = "target_not_editable"
+
+    def __init__(self, state: str, outcome: str | None) -> None:
+        super().__init__(f"A target that is {state}{f' ({outcome})' if outcome else ''} cannot be changed like this")
+        self.state = state
+        self.outcome = outcome

@@ -19,12 +19,13 @@ from domain.effects import (
     RecordPromise,
     SaveContactField,
 )
-from domain.promised_day import protected_until
 from domain.tenants import Tenant
+from services import target_events
 from services.kanban import find_stage
 from services.opt_out import record_opt_out
 from services.plain_text import tidy, tidy_line
-from store import contact_changes, conversations, effect_log, kanban, payment_claims, promises
+from services.promise_dates import promise_dates
+from store import contact_changes, conversations, effect_log, kanban, payment_claims, promises, targets
 from store.database import Connection
 from store.locks import lock_debtor
 
@@ -63,8 +64,7 @@ async def apply_effects(
 async def _debtors(connection: Connection, effects: Sequence[Effect], contact_id: UUID) -> list[str]:
     documents = {e.document for e in effects if isinstance(e, RecordPromise | ClaimPayment | ConfirmPayment)}
     if any(isinstance(effect, OptOut | MarkWrongPerson | HandOff) for effect in effects):
-        known = await contact_changes.document_of(connection, contact_id)
-        documents |= {known} if known else set()
+        documents.update(await targets.debtors_of_contact(connection, contact_id))
     return sorted(documents)
 
 
@@ -77,6 +77,9 @@ async def _apply(connection: Connection, effect: Effect, turn: _Turn, place: int
         case ConfirmPayment():
             await promises.fulfill_pending(connection, effect.document, now=turn.now)
             await payment_claims.confirm_open(connection, effect.document)
+            await target_events.payment_confirmed(
+                connection, tenant_id=turn.tenant.id, document=effect.document, now=turn.now
+            )
         case ConfirmIdentity():
             await _confirm_identity(connection, effect, turn)
         case CountIdentityTry():
@@ -89,6 +92,10 @@ async def _apply(connection: Connection, effect: Effect, turn: _Turn, place: int
         case OptOut():
             await _opt_out(connection, effect, turn)
         case MarkWrongPerson():
+            await target_events.wrong_person(
+                connection, tenant_id=turn.tenant.id, contact_id=turn.contact_id, now=turn.now,
+                conversation_id=turn.conversation_id,
+            )  # fmt: skip
             await contact_changes.unlink_document(connection, turn.contact_id, now=turn.now)
             await _note(connection, turn, "wrong_person", "warning")
         case MoveCard():
@@ -103,6 +110,9 @@ async def _apply(connection: Connection, effect: Effect, turn: _Turn, place: int
 
 async def _record_promise(connection: Connection, effect: RecordPromise, turn: _Turn) -> None:
     promise_id = promise_id_of(turn.conversation_id, turn.turn_seq, effect.document)
+    dates = await promise_dates(
+        connection, tenant=turn.tenant, contact_id=turn.contact_id, due_on=effect.due_on, now=turn.now
+    )
     await promises.renegotiate_pending(connection, effect.document, replaced_by=promise_id, now=turn.now)
     row = promises.PromiseRow(
         id=promise_id,
@@ -113,15 +123,23 @@ async def _record_promise(connection: Connection, effect: RecordPromise, turn: _
         turn_seq=turn.turn_seq,
         amount_cents=effect.amount_cents,
         due_on=effect.due_on,
-        protected_until=protected_until(effect.due_on, turn.tenant.time_zone),
+        protected_until=dates.protected_until,
         method=effect.method,
         notes=effect.notes,
         status="pending",
         replaced_by=None,
         created_at=turn.now,
         updated_at=turn.now,
+        debt_cents=effect.debt_cents,
+        invoices=effect.invoices,
+        review_due_at=dates.review_due_at,
+        reminder_due_at=dates.reminder_due_at,
     )
     await promises.put(connection, turn.tenant.id, row)
+    await target_events.promise_recorded(
+        connection, tenant_id=turn.tenant.id, document=effect.document, protected_until=row.protected_until,
+        now=turn.now,
+    )  # fmt: skip
 
 
 def promise_id_of(conversation_id: UUID, turn_seq: int, document: str) -> UUID:
@@ -140,7 +158,11 @@ async def _claim_payment(connection: Connection, effect: ClaimPayment, turn: _Tu
         status="open",
         created_at=turn.now,
     )
+    await payment_claims.refute_expired(connection, effect.document, now=turn.now)
     await payment_claims.put(connection, turn.tenant.id, row)
+    await target_events.payment_claimed(
+        connection, tenant_id=turn.tenant.id, document=effect.document, hold_until=effect.hold_until, now=turn.now
+    )
 
 
 async def _confirm_identity(connection: Connection, effect: ConfirmIdentity, turn: _Turn) -> None:

@@ -16,7 +16,7 @@ from domain.effects import ConfirmIdentity, CountIdentityTry, Effect
 from domain.ports import Crm, CustomerUnknown, DebtStatement
 from domain.turns import ContactProfile, Identity, TurnContext
 from services.typed_names import has_typed_another_name, has_typed_name
-from store import customers
+from store import customers, targets
 from store.database import Database
 
 _DOCUMENT_LIMIT = 40  # longer than any way to write a CNPJ
@@ -100,13 +100,16 @@ async def confirm_holder(
 
 
 async def known_documents(database: Database, tenant_id: UUID, contact: ContactProfile) -> frozenset[str]:
-    """Give the documents this contact may prove: its own, else those of the ledger's customers at its phones."""
+    """Give the documents this contact may prove: its own, else those of the customers at its phones, as the ledger
+    and the campaigns know them (spec 2.1)."""
     if contact.document is not None:
         return frozenset({contact.document})
     if not contact.phone_match_keys:
         return frozenset()
     async with database.tenant(tenant_id) as connection:
-        return frozenset(await customers.documents_of_phones(connection, contact.phone_match_keys))
+        known = await customers.documents_of_phones(connection, contact.phone_match_keys)
+        sought = await targets.documents_of_phones(connection, contact.phone_match_keys)
+    return frozenset((*known, *sought))
 
 
 def typed_documents(texts: Sequence[str]) -> frozenset[str]:
