@@ -4,6 +4,8 @@ reply, so a crashed or stale turn that runs again never leaves or repeats one (A
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from domain.promises import PromisedInvoice
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfirmIdentity:
@@ -30,6 +32,8 @@ class RecordPromise:
     due_on: date
     method: str | None = None
     notes: str | None = None
+    debt_cents: int | None = None  # what the CRM showed in all when it was made
+    invoices: tuple[PromisedInvoice, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,9 +7,10 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from domain.boleto import InvalidBoleto, build_boleto, parse_payment_line
 from domain.dates_ptbr import read_dates
@@ -19,17 +20,15 @@ from domain.intents import is_affirmative, is_negative
 from domain.money import find_amounts
 from domain.pix import InvalidPix, build_pix
 from domain.ports import Crm, DebtStatement, OpenInvoice
-from domain.promised_day import protected_until
+from domain.promises import customer_zones, earliest_day, promised_invoices, protection_end
 from domain.tenants import Tenant
 from domain.turns import Agreement, TurnContext
 from services.effects import promise_id_of
+from services.promise_protocols import free_protocol, protocol_of
 from store import promises
 from store.database import Database
 
 PaymentForm = Literal["pix", "boleto"]
-# No letter or digit that is taken for another when read aloud or typed.
-_CODE_LETTERS = "2346789BCDFGHJKMNPQRTVWXYZ"
-_CODE_LENGTH = 6
 _FREE_FIELD = 25
 _TEXT_LIMIT = 2000
 
@@ -153,18 +152,24 @@ async def plan_promise(
             due_on=request.due_on,
             method=request.method,
             notes=request.notes,
+            debt_cents=statement.total_cents,
+            invoices=promised_invoices(statement),
         ),
         replaces_earlier=earlier is not None,
     )
 
 
 def check_promised_day(due_on: date, turn: TurnContext) -> None:
-    """Refuse a day before today (local) or beyond the tenant's horizon."""
-    if due_on < turn.today:
+    """Refuse a day before the customer's today, or beyond the tenant's horizon."""
+    if due_on < earliest_day(turn.now, _zones(turn)):
         raise DateInPast
     limit = turn.today + timedelta(days=turn.tenant.settings.promise_horizon_days)
     if due_on > limit:
         raise DateBeyondLimit(limit)
+
+
+def _zones(turn: TurnContext) -> Sequence[ZoneInfo]:
+    return customer_zones(turn.contact.phone_match_keys) or (turn.tenant.time_zone,)
 
 
 def planned_promise(planned: Sequence[Effect], document: str) -> Agreement | None:
@@ -210,27 +215,18 @@ def _proposed(request: PromiseRequest, turn: TurnContext, proposal: Agreement | 
 
 
 async def _free_protocol(database: Database, request: PromiseRequest, turn: TurnContext) -> str:
-    """Give a code that no other promise of the tenant bears; the same again when the turn is run again."""
     own_id = promise_id_of(turn.conversation_id, turn.turn_seq, request.document)
-    salt = 0
     async with database.tenant(turn.tenant.id) as connection:
-        while True:
-            code = protocol_code(request, turn, salt=salt)
-            owner = await promises.owner_of_protocol(connection, code)
-            if owner is None or owner == own_id:
-                return code
-            salt += 1
+        return await free_protocol(connection, own_id, *_what(request, turn))
 
 
 def protocol_code(request: PromiseRequest, turn: TurnContext, *, salt: int = 0) -> str:
     """Derive a short code from what the promise is: 'P7F3K2Q'."""
-    what = (turn.conversation_id, turn.turn_seq, request.document, request.due_on, request.amount_cents, salt)
-    number = int.from_bytes(hashlib.sha256("|".join(map(str, what)).encode()).digest())
-    letters = []
-    for _ in range(_CODE_LENGTH):
-        number, letter = divmod(number, len(_CODE_LETTERS))
-        letters.append(_CODE_LETTERS[letter])
-    return "P" + "".join(letters)
+    return protocol_of(*_what(request, turn), salt)
+
+
+def _what(request: PromiseRequest, turn: TurnContext) -> tuple[object, ...]:
+    return (turn.conversation_id, turn.turn_seq, request.document, request.due_on, request.amount_cents)
 
 
 async def plan_payment_notice(crm: Crm, *, document: str, turn: TurnContext, notes: str | None = None) -> PaymentNotice:
@@ -239,7 +235,7 @@ async def plan_payment_notice(crm: Crm, *, document: str, turn: TurnContext, not
     if not statement.invoices:
         return PaymentNotice(effect=ConfirmPayment(document=document), total_cents=0, hold_until_day=None)
     day = turn.today + timedelta(days=turn.tenant.settings.payment_claim_hold_days)
-    hold_until: datetime = protected_until(day, turn.tenant.time_zone)
+    hold_until = protection_end(day, _zones(turn))
     return PaymentNotice(
         effect=ClaimPayment(document=document, hold_until=hold_until, notes=notes),
         total_cents=statement.total_cents,

@@ -129,7 +129,7 @@ class TurnStore:
             now=now,
             source="campaign" if "campaign" in conversation.source else "customer",
             assigned_agent=_agent(conversation.assigned_agent),
-            is_first_reply=conversation.last_outbound_at is None,
+            is_first_reply=_is_first_reply(conversation),
             custom_fields=profile.custom_fields,
             stages=profile.stages,
         )
@@ -222,6 +222,13 @@ class TurnStore:
 
 def _is_ours(current: ConversationRow | None, claimed: ConversationRow) -> bool:
     return current is not None and current.turn_seq == claimed.turn_seq and current.locked_by == claimed.locked_by
+
+
+def _is_first_reply(conversation: ConversationRow) -> bool:
+    """Tell whether no agent has spoken yet: what a campaign sent does not say who answers (spec 3.10)."""
+    if "campaign" in conversation.source:
+        return conversation.current_agent is None
+    return conversation.last_outbound_at is None
 
 
 def _agent(name: str | None) -> AgentName | None:
