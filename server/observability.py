@@ -1,5 +1,6 @@
 """What every request gets: an id, safe headers, a last net for errors, counts and, when asked for, spans."""
 
+import re
 import uuid
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client import Counter, Histogram
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import internal_error, too_large_error
+from server.languages import language_of
 from wiring.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -38,21 +41,24 @@ _SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 # The interactive documentation loads its scripts from elsewhere and would not work under the strict policy.
 _DOCUMENTATION = ("/docs", "/redoc")
+# Where debtors' files are uploaded; they go to disk piece by piece and are never whole in memory.
+_UPLOADS = re.compile(r"/api(?:/v1)?/voice/campaigns/[^/]{1,60}/targets/(?:import|preview)")
 
 
 class RequestFrame:
     """Plain ASGI middleware: `BaseHTTPMiddleware` would start a task per request, on the webhooks' path too."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_upload_bytes: int | None = None) -> None:
         # The limiter counts what comes without a declared length; what is declared too large is answered here, in
         # the form of all errors.
-        self._app = RequestBodyLimitMiddleware(app, max_body_size=max_body_bytes)
-        self._max_body_bytes = max_body_bytes
+        self._ordinary = _Limited(app, max_body_bytes)
+        self._uploads = _Limited(app, max_upload_bytes or max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._ordinary.app(scope, receive, send)
             return
+        limited = self._uploads if _UPLOADS.fullmatch(scope["path"]) else self._ordinary
         request_id = uuid.uuid4().hex
         scope["request_id"] = request_id
         status = 500
@@ -70,10 +76,10 @@ class RequestFrame:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            if _declared_bytes(scope) > self._max_body_bytes:
-                await too_large_error(request_id)(scope, receive, framed)
+            if _declared_bytes(scope) > limited.max_bytes:
+                await too_large_error(request_id, language_of(HTTPConnection(scope)))(scope, receive, framed)
                 return
-            await self._app(scope, receive, framed)
+            await limited.app(scope, receive, framed)
         except Exception:
             logger.exception("request.crashed", path=_route_path(scope))
             if has_started:
@@ -83,6 +89,14 @@ class RequestFrame:
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             _counted(method, status // 100).inc()
+
+
+class _Limited:
+    """The app behind a limit of what a request may send."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = RequestBodyLimitMiddleware(app, max_body_size=max_bytes)
+        self.max_bytes = max_bytes
 
 
 def _declared_bytes(scope: Scope) -> int:
