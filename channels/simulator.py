@@ -1,5 +1,6 @@
 """The simulator: a channel of our own for the demo, the browser page and the tests, with the manners of a real one."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -34,6 +35,7 @@ SIGNATURE_HEADER = "x-simulator-signature"
 DEFAULT_ACCOUNT = "simulator"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SENT_PREFIX = "sim-"
+_PHONE = re.compile(r"\+55\d{10,11}", re.ASCII)
 _STATUSES = {
     status.value: status
     for status in (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.READ, DeliveryStatus.FAILED)
@@ -104,7 +106,7 @@ def _messages(body: JsonObject, account: str, *, received_at: datetime) -> Itera
         yield InboundMessage(
             provider_message_id=message_id,
             account_external_id=account,
-            addresses=(Address(kind=AddressKind.SIMULATED, value=sender),),
+            addresses=_addresses(sender),
             sent_at=_sent_at(item.get("sent_at"), received_at=received_at),
             kind=MessageKind.CHOICE if choice_id else MessageKind.TEXT,
             text=text,
@@ -112,6 +114,12 @@ def _messages(body: JsonObject, account: str, *, received_at: datetime) -> Itera
             choice_id=choice_id,
             reply_to=as_id(item.get("reply_to")),
         )
+
+
+def _addresses(sender: str) -> tuple[Address, ...]:
+    """Give who writes; a phone is also known as one, so that it is the debtor whom a campaign wrote to."""
+    own = Address(kind=AddressKind.SIMULATED, value=sender)
+    return (own, Address(kind=AddressKind.PHONE, value=sender)) if _PHONE.fullmatch(sender) else (own,)
 
 
 def _statuses(body: JsonObject, account: str, *, received_at: datetime) -> Iterator[StatusUpdate | ProviderEvent]:

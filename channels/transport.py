@@ -60,7 +60,7 @@ async def exchange(
     *,
     headers: Mapping[str, str] | None = None,
     json_body: Mapping[str, Any] | None = None,
-    form: Mapping[str, str] | None = None,
+    form: Mapping[str, str | list[str]] | None = None,
     auth: tuple[str, str] | None = None,
     total_seconds: float = TOTAL_SECONDS,
 ) -> Answer:

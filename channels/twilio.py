@@ -4,21 +4,14 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_never
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import httpx
 
-from channels.base import ChannelAccount, ChannelError, Rejected, WebhookRequest
-from channels.reading import as_id, as_text
-from channels.signatures import (
-    twilio_scheme,
-    verify_twilio_form,
-    verify_twilio_json,
-    verify_twilio_shared_key,
-    verify_twilio_url,
-)
-from channels.transport import Answer, class_of_status, exchange, refusal, unreadable_success
-from channels.twilio_errors import RATE_LIMITS, class_of_code
+from channels.base import ChannelAccount, Rejected, WebhookRequest
+from channels.reading import as_id
+from channels.transport import exchange, unreadable_success
+from channels.twilio_account import API_URL, check_twilio, credentials, raise_refusal, resource_url, verify_twilio
 from channels.twilio_inbound import parse_twilio
 from domain.messages import (
     Address,
@@ -37,7 +30,6 @@ from domain.messages import (
     Text,
 )
 
-API_URL = "https://api.twilio.com"
 REFERENCE_PARAMETER = "ref"
 
 
@@ -56,26 +48,7 @@ class _TwilioChannel:
 
     def verify(self, request: WebhookRequest, account: ChannelAccount) -> bool:
         """Check X-Twilio-Signature: with the shared key when its header is there, else with the auth token."""
-        header = request.headers.get("x-twilio-signature")
-        token = account.secrets.get("auth_token", "")
-        body = request.body if request.method.upper() == "POST" else b""
-        shared_key = request.headers.get("x-twilio-webhooks-signature-settings")
-        if shared_key is not None:
-            return verify_twilio_shared_key(
-                request.url,
-                body,
-                key_id=account.secrets.get("shared_key_id", ""),
-                secret=account.secrets.get("shared_key", ""),
-                header=header,
-                settings_header=shared_key,
-            )
-        match twilio_scheme(request.headers.get("content-type", ""), body):
-            case "json":
-                return verify_twilio_json(request.url, body, auth_token=token, header=header)
-            case "form":
-                return verify_twilio_form(request.url, body, auth_token=token, header=header)
-            case _:
-                return verify_twilio_url(request.url, auth_token=token, header=header)
+        return verify_twilio(request, account)
 
     def handshake(self, request: WebhookRequest, account: ChannelAccount) -> str | None:
         """Return None: Twilio asks for no proof."""
@@ -98,9 +71,13 @@ class _TwilioChannel:
             joint = "&" if "?" in callback else "?"
             form["StatusCallback"] = callback + joint + urlencode({REFERENCE_PARAMETER: request.reference})
         answer = await exchange(
-            self._http, "POST", self._url(account, "/Messages.json"), form=form, auth=_credentials(account)
+            self._http,
+            "POST",
+            resource_url(self._base_url, account, "/Messages.json"),
+            form=form,
+            auth=credentials(account),
         )
-        _raise_refusal(answer)
+        raise_refusal(answer)
         sid = as_id(answer.json().get("sid"))
         if sid is None:
             raise unreadable_success(answer)
@@ -108,16 +85,7 @@ class _TwilioChannel:
 
     async def check(self, account: ChannelAccount) -> str | None:
         """Read the account's own record and ask whether it is active."""
-        try:
-            answer = await exchange(self._http, "GET", self._url(account, ".json"), auth=_credentials(account))
-            _raise_refusal(answer)
-        except ChannelError as error:
-            return f"Twilio refused the account of {account.external_id}: {error.code} {error.detail}".strip()
-        status = as_text(answer.json().get("status"))
-        return None if status == "active" else f"The Twilio account is {status or 'in an unknown state'}"
-
-    def _url(self, account: ChannelAccount, path: str) -> str:
-        return f"{self._base_url}/2010-04-01/Accounts/{quote(_account_sid(account), safe='')}{path}"
+        return await check_twilio(self._http, self._base_url, account)
 
     def _to(self, to: Address) -> str:
         match to.kind:
@@ -152,17 +120,6 @@ class TwilioWhatsApp(_TwilioChannel):
     _prefix = "whatsapp:"
 
 
-def _account_sid(account: ChannelAccount) -> str:
-    return account.secrets.get("account_sid") or account.settings.get("account_sid", "")
-
-
-def _credentials(account: ChannelAccount) -> tuple[str, str]:
-    key, secret = account.secrets.get("api_key_sid"), account.secrets.get("api_key_secret")
-    if key and secret:
-        return key, secret
-    return _account_sid(account), account.secrets.get("auth_token", "")
-
-
 def _content(part: Part) -> dict[str, str]:
     match part:
         case Text():
@@ -187,17 +144,3 @@ def _template(part: Template) -> dict[str, str]:
         return {"ContentSid": part.content_sid}
     variables: Mapping[str, str] = {str(number): value for number, value in enumerate(part.parameters, start=1)}
     return {"ContentSid": part.content_sid, "ContentVariables": json.dumps(variables, ensure_ascii=False)}
-
-
-def _raise_refusal(answer: Answer) -> None:
-    if answer.is_success:
-        return
-    body = answer.json()
-    code = (as_text(body.get("code")) or str(answer.status))[:32]
-    raise refusal(
-        answer,
-        error_class=class_of_code(code) or class_of_status(answer.status),
-        code=code,
-        detail=as_text(body.get("message")) or "",
-        is_rate_limit=code in RATE_LIMITS,
-    )

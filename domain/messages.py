@@ -12,6 +12,7 @@ class Provider(StrEnum):
     EVOLUTION = "evolution"
     TWILIO_WHATSAPP = "twilio_whatsapp"
     TWILIO_SMS = "twilio_sms"
+    TWILIO_VOICE = "twilio_voice"  # calls only: no message is ever sent through it
     SIMULATOR = "simulator"
 
 

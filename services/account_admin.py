@@ -24,6 +24,7 @@ _MEDIA: Mapping[Provider, Medium] = MappingProxyType(
         Provider.EVOLUTION: Medium.WHATSAPP,
         Provider.TWILIO_WHATSAPP: Medium.WHATSAPP,
         Provider.TWILIO_SMS: Medium.SMS,
+        Provider.TWILIO_VOICE: Medium.VOICE,
         Provider.SIMULATOR: Medium.SIMULATOR,
     }
 )
@@ -37,6 +38,7 @@ _SECRET_NAMES: Mapping[Provider, frozenset[str]] = MappingProxyType(
         Provider.EVOLUTION: frozenset({"api_key", "webhook_secret", "jwt_key"}),
         Provider.TWILIO_WHATSAPP: _TWILIO_SECRETS,
         Provider.TWILIO_SMS: _TWILIO_SECRETS,
+        Provider.TWILIO_VOICE: _TWILIO_SECRETS,
         Provider.SIMULATOR: frozenset({"webhook_secret"}),
     }
 )
@@ -46,6 +48,7 @@ _SETTING_NAMES: Mapping[Provider, frozenset[str]] = MappingProxyType(
         Provider.EVOLUTION: frozenset({"base_url", "webhook_header"}),
         Provider.TWILIO_WHATSAPP: _TWILIO_SETTINGS,
         Provider.TWILIO_SMS: _TWILIO_SETTINGS,
+        Provider.TWILIO_VOICE: frozenset({"account_sid"}),
         Provider.SIMULATOR: frozenset(),
     }
 )

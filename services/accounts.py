@@ -15,6 +15,7 @@ from store.database import Database
 _FRESH_SECONDS = 15.0
 _MOST_ENTRIES = 10_000
 _TWILIO = (Provider.TWILIO_SMS, Provider.TWILIO_WHATSAPP)
+VOICE_STATUS_PATH = "/api/v1/voice/webhooks/twilio/status"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +79,9 @@ class AccountDirectory:
         )
 
     def webhook_url(self, row: AccountRow) -> str:
-        """Give the URL to paste at the provider."""
+        """Give the URL to paste at the provider. Calls name theirs themselves: it finds them by their CallSid alone."""
+        if row.provider is Provider.TWILIO_VOICE:
+            return f"{self._public_base_url}{VOICE_STATUS_PATH}"
         path = "twilio" if row.provider in _TWILIO else str(row.provider)
         return f"{self._public_base_url}/webhooks/{path}/{row.webhook_key}"
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from channels.base import Channel, ChannelError
+from channels.base import ChannelAccount, ChannelError
 from domain.messages import Provider
 from services.accounts import AccountDirectory
 from store.channel_accounts import AccountRow
@@ -12,6 +13,14 @@ from store.cipher import SecretUnreadable
 
 _CALL_SECONDS = 20.0
 _AT_ONCE = 5
+
+
+class Checker(Protocol):
+    """What can be asked about an account: a channel, or what makes phone calls."""
+
+    async def check(self, account: ChannelAccount) -> str | None:
+        """Ask the provider; None when the account works."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +32,7 @@ class AccountHealth:
 
 
 async def check_account(
-    row: AccountRow, *, channels: Mapping[Provider, Channel], accounts: AccountDirectory
+    row: AccountRow, *, channels: Mapping[Provider, Checker], accounts: AccountDirectory
 ) -> AccountHealth:
     """Ask the account's provider. Never raises what a provider does."""
     try:
@@ -42,7 +51,7 @@ async def check_account(
 
 
 async def check_accounts(
-    rows: Sequence[AccountRow], *, channels: Mapping[Provider, Channel], accounts: AccountDirectory
+    rows: Sequence[AccountRow], *, channels: Mapping[Provider, Checker], accounts: AccountDirectory
 ) -> list[AccountHealth]:
     """Ask about several accounts, a few at once; the answers come in the order of the rows."""
     room = asyncio.Semaphore(_AT_ONCE)

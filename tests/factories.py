@@ -49,7 +49,7 @@ async def make_account(
         Secrets(secrets or {"webhook_secret": SECRET}), identity=secrets_identity(tenant_id, account_id)
     )
     medium = {
-        Provider.SIMULATOR: Medium.SIMULATOR, Provider.TWILIO_SMS: Medium.SMS,
+        Provider.SIMULATOR: Medium.SIMULATOR, Provider.TWILIO_SMS: Medium.SMS, Provider.TWILIO_VOICE: Medium.VOICE,
     }.get(provider, Medium.WHATSAPP)  # fmt: skip
     row = AccountRow(
         tenant_id=tenant_id, id=account_id, provider=provider, medium=medium, external_id=external_id,

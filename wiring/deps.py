@@ -16,6 +16,8 @@ from channels.evolution import EvolutionChannel
 from channels.meta import MetaChannel
 from channels.simulator import SimulatorChannel
 from channels.twilio import TwilioSms, TwilioWhatsApp
+from channels.twilio_voice import TwilioVoice
+from channels.voice import VoiceLine
 from domain.buffering import QuietWindow
 from domain.messages import Provider
 from domain.ports import Clock, Crm, Failpoint, JobQueue, RateLimiter
@@ -60,6 +62,11 @@ class Deps:
     process_name: str  # names this process in leases
     failpoint: Failpoint
     http_crm: Crm | None
+
+    @property
+    def voice_line(self) -> VoiceLine:
+        """Give what makes phone calls; it keeps nothing, so it is made when it is asked for."""
+        return TwilioVoice(self.http, base_url=self.settings.twilio_api_url)
 
     def crm_for(self, tenant: Tenant) -> Crm:
         """Give the CRM over HTTP when one is configured, else the tenant's own ledger."""

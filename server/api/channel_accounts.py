@@ -10,7 +10,7 @@ from domain.messages import Provider
 from server.api.wire import Given, Limit, Offset, Page, Sent, Text
 from server.auth import ProcessDeps, ReadsChannels, WritesChannels
 from services.account_admin import AccountAdmin, AccountPatch, NewAccount
-from services.channel_health import check_account
+from services.channel_health import Checker, check_account
 from store.channel_accounts import AccountRow
 from wiring.deps import Deps
 
@@ -147,5 +147,6 @@ async def disable_account(deps: ProcessDeps, caller: WritesChannels, account_id:
 @router.post("/{account_id}/check", summary="Ask the provider whether the account works")
 async def check(deps: ProcessDeps, caller: WritesChannels, account_id: UUID) -> Health:
     row = await _admin(deps).get(caller.tenant_id, account_id)
-    health = await check_account(row, channels=deps.channels, accounts=deps.accounts)
+    checkers: dict[Provider, Checker] = {**deps.channels, deps.voice_line.provider: deps.voice_line}
+    health = await check_account(row, channels=checkers, accounts=deps.accounts)
     return Health(is_ok=health.problem is None, problem=health.problem)

@@ -77,7 +77,7 @@ async def _answer(deps: Deps, request: Request, name: str, body: bytes) -> tuple
     if account is None:
         return "unknown", Response(status_code=404)
     channel = deps.channels[account.row.provider]
-    webhook = _read(deps, request, body)
+    webhook = read_webhook(deps, request, body)
     if request.method != "POST":
         challenge = channel.handshake(webhook, account.channel)
         if challenge is None:
@@ -108,7 +108,7 @@ async def _account(deps: Deps, name: str, webhook_key: str) -> OpenAccount | Non
     return account if account is not None and account.row.provider in served else None
 
 
-def _read(deps: Deps, request: Request, body: bytes) -> WebhookRequest:
+def read_webhook(deps: Deps, request: Request, body: bytes) -> WebhookRequest:
     """Rebuild the URL as the provider called it: from the configured base, never from the Host header."""
     scope = request.scope
     query_string = scope["query_string"].decode("latin-1")

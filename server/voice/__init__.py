@@ -1,0 +1,1 @@
+"""Answer what telephone providers ask and tell."""

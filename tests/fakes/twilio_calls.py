@@ -1,0 +1,299 @@
+"""A fake of Twilio's phone calls on loopback: strict HTTP, a ledger, and calls that really happen.
+
+Each accepted call is played by a script: it rings, somebody or something answers, the TwiML is fetched, spoken and
+answered by pressed keys, and every event is posted, signed, as Twilio posts it. With `deliver_to` the fake plays by
+itself against a service that listens there; else a test plays the calls through a client of its own.
+"""
+
+import asyncio
+import base64
+import re
+import socket
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+from xml.etree import ElementTree
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from twilio.request_validator import RequestValidator
+
+from tests.fakes.providers import TWILIO_SID, TWILIO_TOKEN, twilio_error
+
+NUMBER = "+5511400012340"
+FORM = "application/x-www-form-urlencoded"
+_EVENTS = {"initiated", "ringing", "answered", "completed"}
+_VERBS = {"Response", "Say", "Gather", "Hangup", "Pause"}
+_MOST_STEPS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What happens to a call: `ending` without an answer, or who answers, which keys are pressed, how long it takes."""
+
+    ending: str = "completed"
+    answered_by: str = "human"
+    keys: tuple[str, ...] = ()
+    duration: int = 40
+    sip_code: int | None = None
+    error_code: str | None = None
+    lost: frozenset[str] = frozenset()  # events whose callbacks never arrive
+
+
+@dataclass
+class Call:
+    """One accepted call, as the ledger keeps it."""
+
+    sid: str
+    form: Mapping[str, list[str]]
+    script: Script
+    status: str = "queued"
+    heard: list[str] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    is_hung_up: bool = False
+
+    def value(self, name: str) -> str:
+        return self.form[name][0]
+
+    @property
+    def to(self) -> str:
+        return self.value("To")
+
+
+class Refused(Exception):
+    """Twilio's own error answer."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.response = JSONResponse(twilio_error(status, code, message), status_code=status)
+
+
+@dataclass
+class TwilioCalls:
+    """The fake's memory, and its answers to tests."""
+
+    calls: list[Call] = field(default_factory=list)
+    steps: deque[dict[str, Any]] = field(default_factory=deque)
+    scripts: dict[str, Script] = field(default_factory=dict)
+    script: Script = field(default_factory=Script)
+    deliver_to: str | None = None
+    url: str = ""
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def program(self, *steps: Mapping[str, Any]) -> None:
+        """Set the next answers: `status` with `code`, `retry_after`, or `accept_then_garbage`."""
+        self.steps.extend(dict(step) for step in steps)
+
+    def of(self, to: str) -> list[Call]:
+        """List the calls to a phone."""
+        return [call for call in self.calls if call.to == to]
+
+    def by_sid(self, sid: str) -> Call | None:
+        return next((call for call in self.calls if call.sid == sid), None)
+
+    async def play(self, call: Call, http: httpx.AsyncClient, *, base_url: str = "") -> None:
+        """Let one call happen: events to the StatusCallback, TwiML from the Url, keys as the script says."""
+        script = call.script
+        await self._tell(call, http, base_url, "initiated", 0)
+        await self._tell(call, http, base_url, "ringing", 1)
+        if script.ending != "completed":
+            await self._tell(call, http, base_url, script.ending, 2, CallDuration="0")
+            return
+        await self._tell(call, http, base_url, "in-progress", 2)
+        await self._talk(call, http, base_url)
+        await self._tell(
+            call, http, base_url, "completed", 3, CallDuration=str(script.duration), AnsweredBy=script.answered_by
+        )
+
+    async def _tell(
+        self, call: Call, http: httpx.AsyncClient, base_url: str, status: str, number: int, **more: str
+    ) -> None:
+        call.status = status
+        fields = self._fields(call, SequenceNumber=str(number), CallbackSource="call-progress-events", **more)
+        if status == call.script.ending:
+            fields |= {"SipResponseCode": str(call.script.sip_code)} if call.script.sip_code else {}
+            fields |= {"ErrorCode": call.script.error_code} if call.script.error_code else {}
+        if status not in call.script.lost:
+            answer = await self._post(http, call.value("StatusCallback"), base_url, fields)
+            call.answers.append(answer.status_code)
+
+    async def _talk(self, call: Call, http: httpx.AsyncClient, base_url: str) -> None:
+        """Fetch the TwiML and do what it says, until it hangs up."""
+        url, fields = call.value("Url"), self._fields(call, AnsweredBy=call.script.answered_by)
+        keys = list(call.script.keys)
+        for _ in range(_MOST_STEPS):
+            answer = await self._post(http, url, base_url, fields)
+            call.answers.append(answer.status_code)
+            gather = self._listen(call, answer)
+            if gather is None:
+                return
+            url = gather.attrib["action"]
+            fields = self._fields(call, Digits=keys.pop(0) if keys else "")
+        raise AssertionError("the call never ends")
+
+    def _listen(self, call: Call, answer: httpx.Response) -> ElementTree.Element | None:
+        """Hear one TwiML document as strictly as Twilio reads it; give what waits for a key."""
+        assert answer.headers["content-type"].startswith("text/xml"), answer.text
+        root = ElementTree.fromstring(answer.content)  # our own answer
+        assert root.tag == "Response"
+        assert {element.tag for element in root.iter()} <= _VERBS
+        for say in root.iter("Say"):
+            assert say.attrib["language"] == "pt-BR"
+            assert say.text
+            call.heard.append(say.text)
+        gather = root.find("Gather")
+        if gather is None:
+            call.is_hung_up = root.find("Hangup") is not None
+        else:
+            assert gather.attrib["method"] == "POST"
+            assert gather.attrib["numDigits"] == "1"
+        return gather
+
+    def _fields(self, call: Call, **more: str) -> dict[str, str]:
+        return {
+            "CallSid": call.sid, "AccountSid": TWILIO_SID, "From": call.value("From"), "To": call.to,
+            "CallStatus": call.status, "Direction": "outbound-api", "ApiVersion": "2010-04-01", **more,
+        }  # fmt: skip
+
+    async def _post(
+        self, http: httpx.AsyncClient, url: str, base_url: str, fields: Mapping[str, str]
+    ) -> httpx.Response:
+        """Post as Twilio does: signed over the public URL, sent to where the service really listens."""
+        parts = urlsplit(url)
+        where = f"{base_url}{parts.path}?{parts.query}" if parts.query else f"{base_url}{parts.path}"
+        return await http.post(where, content=urlencode(fields), headers=signed(url, fields))
+
+    def play_by_itself(self, call: Call) -> None:
+        """Start playing a call against `deliver_to`, when there is one."""
+        if self.deliver_to is None:
+            return
+        task = asyncio.get_running_loop().create_task(self._play_alone(call, self.deliver_to))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _play_alone(self, call: Call, base_url: str) -> None:
+        async with httpx.AsyncClient(timeout=15) as http:
+            await self.play(call, http, base_url=base_url)
+
+
+def signed(url: str, fields: Mapping[str, str], *, token: str = TWILIO_TOKEN) -> dict[str, str]:
+    """Give the headers with which Twilio signs a form."""
+    return {"content-type": FORM, "x-twilio-signature": RequestValidator(token).compute_signature(url, dict(fields))}
+
+
+def _authorised(request: Request) -> None:
+    expected = base64.b64encode(f"{TWILIO_SID}:{TWILIO_TOKEN}".encode()).decode()
+    if request.headers.get("authorization") != f"Basic {expected}" or request.path_params["sid"] != TWILIO_SID:
+        raise Refused(401, 20003, "Authenticate")
+
+
+def _check(form: Mapping[str, list[str]]) -> None:
+    """Refuse what Twilio refuses."""
+
+    def one(name: str, pattern: str, code: int) -> None:
+        values = form.get(name, [])
+        if len(values) != 1 or not re.fullmatch(pattern, values[0]):
+            raise Refused(400, code, f"{name} is not valid: {values}")
+
+    one("To", r"\+[1-9]\d{7,14}", 21211)
+    one("From", re.escape(NUMBER), 21212)
+    one("Url", r"https?://[^\s#]+", 21205)
+    one("StatusCallback", r"https?://[^\s#]+", 21218)
+    one("MachineDetection", "Enable|DetectMessageEnd", 21218)
+    one("Timeout", r"[1-9]\d{0,2}", 21218)
+    one("TimeLimit", r"[1-9]\d{0,4}", 21218)
+    if set(form.get("StatusCallbackEvent", [])) != _EVENTS:
+        raise Refused(400, 21218, "StatusCallbackEvent")
+
+
+async def _create(request: Request) -> Response:
+    """Answer `POST …/Calls.json` with 201 and a queued call."""
+    fake: TwilioCalls = request.app.state.fake
+    form = parse_qs((await request.body()).decode(), keep_blank_values=True)
+    step = fake.steps.popleft() if fake.steps else {}
+    if "status" in step:
+        status = int(step["status"])
+        headers = {"retry-after": str(step["retry_after"])} if "retry_after" in step else {}
+        code = int(step.get("code", {429: 20429}.get(status, 20500)))
+        return JSONResponse(twilio_error(status, code, "as programmed"), status_code=status, headers=headers)
+    try:
+        _authorised(request)
+        _check(form)
+    except Refused as refused:
+        return refused.response
+    to = form["To"][0]
+    call = Call(sid=f"CA{uuid.uuid4().hex}", form=form, script=fake.scripts.get(to, fake.script))
+    fake.calls.append(call)
+    fake.play_by_itself(call)
+    if step.get("accept_then_garbage"):
+        return Response("<html>Bad proxy</html>", media_type="text/html")
+    return JSONResponse(_resource(call), status_code=201)
+
+
+async def _call(request: Request) -> Response:
+    """Answer `GET …/Calls/{call}.json`, and `POST` that ends it."""
+    fake: TwilioCalls = request.app.state.fake
+    try:
+        _authorised(request)
+        call = fake.by_sid(request.path_params["call"])
+        if call is None:
+            raise Refused(404, 20404, "The requested resource was not found")
+    except Refused as refused:
+        return refused.response
+    if request.method == "POST":
+        call.status = "completed"
+    return JSONResponse(_resource(call))
+
+
+def _resource(call: Call) -> dict[str, object]:
+    has_ended = call.status in ("completed", "busy", "no-answer", "failed", "canceled")
+    was_answered = call.status == "completed"
+    return {
+        "sid": call.sid, "account_sid": TWILIO_SID, "status": call.status, "to": call.to, "from": call.value("From"),
+        "duration": str(call.script.duration if was_answered else 0) if has_ended else None,
+        "answered_by": call.script.answered_by if was_answered else None,
+    }  # fmt: skip
+
+
+async def _account(request: Request) -> Response:
+    try:
+        _authorised(request)
+    except Refused as refused:
+        return refused.response
+    return JSONResponse({"sid": TWILIO_SID, "status": "active"})
+
+
+@contextmanager
+def run_fake_calls(port: int = 0) -> Iterator[TwilioCalls]:
+    """Run the fake on loopback in a thread of this process; port 0 takes a free one."""
+    base = "/2010-04-01/Accounts/{sid}"
+    app = Starlette(
+        routes=[
+            Route(base + "/Calls.json", _create, methods=["POST"]),
+            Route(base + "/Calls/{call}.json", _call, methods=["GET", "POST"]),
+            Route(base + ".json", _account),
+        ]
+    )
+    fake = TwilioCalls()
+    app.state.fake = fake
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1))
+    listener = socket.create_server(("127.0.0.1", port))
+    fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        # The socket listens already: requests wait in its backlog until the server is up.
+        yield fake
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()
