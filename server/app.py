@@ -18,9 +18,11 @@ from server.api import (
     models,
     prompts,
 )
+from server.api.voice import campaigns, holidays, imports, promises, stats, targets, templates
 from server.errors import install_error_handlers
 from server.observability import RequestFrame, start_tracing
 from server.turns import RunnerState, running_turns
+from server.voice import twilio
 from server.webhooks.routes import webhook_routes
 from services.api_keys import ApiKeyDirectory
 from wiring.deps import open_deps
@@ -28,16 +30,22 @@ from wiring.garbage import set_startup_aside
 from wiring.settings import Settings, load_settings
 
 API_PREFIX = "/api/v1"
+VOICE_PREFIXES = (f"{API_PREFIX}/voice", "/api/voice")
 _ROUTERS = (
     conversations.router, contacts.router, bot.router, channel_accounts.router, models.router, prompts.router,
     api_keys.router, invoices.router, activity.router,
+)  # fmt: skip
+_VOICE_ROUTERS = (
+    campaigns.router, targets.router, imports.router, stats.router, promises.router, templates.router, holidays.router,
 )  # fmt: skip
 _DESCRIPTION = """
 The API of one tenant. Send `Authorization: Bearer mia_...`; each key has scopes, and `admin` includes them all.
 
 Names are camelCase, instants ISO 8601 in UTC, money in integer cents. Lists are
 `{"items": [...], "total": n, "limit": n, "offset": n}`. Errors are
-`{"error": {"code": "...", "message": "...", "requestId": "..."}}`; every answer carries the id as `X-Request-Id`.
+`{"error": {"code": "...", "message": "...", "requestId": "..."}}`, with `details` of `{"field", "problem"}` where a
+value was not taken; every answer carries the id as `X-Request-Id`. Messages are in English, or in Portuguese with
+`Accept-Language: pt-BR`; codes never change.
 """
 
 
@@ -76,6 +84,11 @@ def create_app(
     app.include_router(health.router)
     for router in _ROUTERS:
         app.include_router(router, prefix=API_PREFIX)
-    app.add_middleware(RequestFrame, max_body_bytes=chosen.webhook_max_bytes)
+    for router in _VOICE_ROUTERS:
+        for prefix in VOICE_PREFIXES:  # the second is the address of old integrations
+            app.include_router(router, prefix=prefix, include_in_schema=prefix == VOICE_PREFIXES[0])
+    for prefix in VOICE_PREFIXES:  # signed by the provider, like the webhooks: no part of what callers read
+        app.include_router(twilio.router, prefix=prefix, include_in_schema=False)
+    app.add_middleware(RequestFrame, max_body_bytes=chosen.webhook_max_bytes, max_upload_bytes=chosen.import_max_bytes)
     install_error_handlers(app)
     return app

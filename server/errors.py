@@ -21,6 +21,8 @@ from domain.errors import (
 )
 from domain.masking import mask_text
 from domain.phones import InvalidPhone
+from server import portuguese
+from server.languages import Language, language_of
 from services.ledger import InvoiceRefused
 from store.cipher import SecretUnreadable
 from store.database import UNAVAILABLE
@@ -60,8 +62,9 @@ _HTTP_CODES: Mapping[int, str] = {
 }  # fmt: skip
 _HTTP_MESSAGES: Mapping[int, str] = {
     400: "The request cannot be read", 404: "There is nothing here", 405: "This method is not allowed here",
-    413: "The request is too large",
+    413: "The request is too large", 415: "This kind of content is not taken",
 }  # fmt: skip
+_LENGTHS: Mapping[str, str] = {"too_long": "string_too_long", "too_short": "string_too_short"}
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -74,9 +77,10 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def error_response(
-    answer: Answer, request_id: str, *, message: str | None = None, details: Sequence[Mapping[str, str]] = ()
-) -> JSONResponse:
-    """Write `{"error": {"code", "message", "requestId"}}`."""
+    answer: Answer, request_id: str, *, message: str | None = None, details: Sequence[Mapping[str, str]] = (),
+    language: Language = Language.ENGLISH,
+) -> JSONResponse:  # fmt: skip
+    """Write `{"error": {"code", "message", "requestId"}}`; `message` is in `language`."""
     body: dict[str, object] = {
         "code": answer.code,
         "message": mask_text(message or answer.message or answer.code),
@@ -84,7 +88,7 @@ def error_response(
     }
     if details:
         body["details"] = [dict(item) for item in details]
-    headers = {}
+    headers = {"content-language": language.value, "vary": "accept-language"}
     if answer.status == 503:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)
     if answer.status == 401:
@@ -92,19 +96,23 @@ def error_response(
     return JSONResponse({"error": body}, status_code=answer.status, headers=headers)
 
 
-def internal_error(request_id: str) -> JSONResponse:
+def internal_error(request_id: str, language: Language = Language.ENGLISH) -> JSONResponse:
     """Answer an error nobody expected."""
-    return error_response(_INTERNAL, request_id)
+    message = portuguese.INTERNAL if language is Language.PORTUGUESE else None
+    return error_response(_INTERNAL, request_id, message=message, language=language)
 
 
-def too_large_error(request_id: str) -> JSONResponse:
+def too_large_error(request_id: str, language: Language = Language.ENGLISH) -> JSONResponse:
     """Refuse a body beyond the limit."""
-    return error_response(Answer(status=413, code=_HTTP_CODES[413], message=_HTTP_MESSAGES[413]), request_id)
+    answer = Answer(status=413, code=_HTTP_CODES[413], message=_HTTP_MESSAGES[413])
+    message = portuguese.message_of_status(413) if language is Language.PORTUGUESE else None
+    return error_response(answer, request_id, message=message, language=language)
 
 
-def unavailable_error(request_id: str) -> JSONResponse:
+def unavailable_error(request_id: str, language: Language = Language.ENGLISH) -> JSONResponse:
     """Ask the caller to come again: PostgreSQL is away."""
-    return error_response(_UNAVAILABLE, request_id)
+    message = portuguese.message_of_status(503) if language is Language.PORTUGUESE else None
+    return error_response(_UNAVAILABLE, request_id, message=message, language=language)
 
 
 def request_id_of(request: Request) -> str:
@@ -125,38 +133,70 @@ def answer_for(error: DomainError) -> Answer:
 async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DomainError)  # noqa: S101 - what the handler is registered for
     answer = answer_for(error)
+    language = language_of(request)
+    request_id = request_id_of(request)
     if answer.status >= 500:
         logger.error("request.failed", error=type(error).__name__, path=route_of(request), exc_info=error)
-        return error_response(answer, request_id_of(request))
-    return error_response(answer, request_id_of(request), message=answer.message or str(error))
+    if answer is _INTERNAL:
+        return internal_error(request_id, language)
+    return error_response(
+        answer, request_id, message=_message(error, answer, language), details=_details(error, language),
+        language=language,
+    )  # fmt: skip
+
+
+def _message(error: DomainError, answer: Answer, language: Language) -> str:
+    if language is Language.PORTUGUESE:
+        return portuguese.sentence_for(error)
+    return answer.message or str(error)
+
+
+def _details(error: DomainError, language: Language) -> Sequence[Mapping[str, str]]:
+    """Name the field and the reason as they are named for bodies that do not fit."""
+    if not isinstance(error, InvalidInput):
+        return ()
+    reason = portuguese.reason_for(error) if language is Language.PORTUGUESE else error.reason
+    return ({"field": mask_text(error.field), "problem": mask_text(reason)},)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what the handler is registered for
-    details = [_detail(item) for item in error.errors()[:20]]
+    language = language_of(request)
+    details = [_detail(item, language) for item in error.errors()[:20]]
     answer = Answer(status=422, code="invalid_request", message="The request does not fit; see the details")
-    return error_response(answer, request_id_of(request), details=details)
+    message = portuguese.UNFIT if language is Language.PORTUGUESE else None
+    return error_response(answer, request_id_of(request), message=message, details=details, language=language)
 
 
-def _detail(item: Mapping[str, object]) -> dict[str, str]:
+def _detail(item: Mapping[str, object], language: Language) -> dict[str, str]:
     """Say where and what, without what was sent: it may be anything, also somebody's name."""
     location = item.get("loc")
     parts = [str(part) for part in location] if isinstance(location, tuple | list) else []
     if item.get("type") == "extra_forbidden":
-        parts[-1:] = ["(unknown field)"]
+        parts[-1:] = ["(campo desconhecido)" if language is Language.PORTUGUESE else "(unknown field)"]
     field = ".".join(part if _FIELD.fullmatch(part) or part.isdecimal() or "(" in part else "…" for part in parts)
-    message = str(item.get("msg", "is wrong"))
     given = item.get("input")
+    kind, message = str(item.get("type")), str(item.get("msg", "is wrong"))
+    if isinstance(given, str) and kind in _LENGTHS:  # pydantic takes a text that was checked before for a list
+        kind = _LENGTHS[kind]
+        message = message.replace("items after validation", "characters").replace("item after validation", "character")
+    if language is Language.PORTUGUESE:
+        context = item.get("ctx")
+        message = portuguese.problem(kind, context if isinstance(context, dict) else {}, message)
     if isinstance(given, str) and len(given) > 1 and given in message:
-        message = "is wrong"
+        message = portuguese.reason("is wrong") if language is Language.PORTUGUESE else "is wrong"
     return {"field": mask_text(field), "problem": mask_text(message)}
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     code = _HTTP_CODES.get(error.status_code, "error")
+    language = language_of(request)
     message = _HTTP_MESSAGES.get(error.status_code, code)
-    response = error_response(Answer(status=error.status_code, code=code, message=message), request_id_of(request))
+    if language is Language.PORTUGUESE:
+        message = portuguese.message_of_status(error.status_code)
+    answer = Answer(status=error.status_code, code=code)
+    response = error_response(answer, request_id_of(request), message=message, language=language)
     for name, value in (error.headers or {}).items():
         response.headers.setdefault(name, value)
     return response
@@ -164,7 +204,7 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 async def _on_unavailable(request: Request, error: Exception) -> JSONResponse:
     logger.warning("request.database_unavailable", error=type(error).__name__, path=route_of(request))
-    return unavailable_error(request_id_of(request))
+    return unavailable_error(request_id_of(request), language_of(request))
 
 
 def route_of(request: Request) -> str:

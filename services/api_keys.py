@@ -35,6 +35,8 @@ class Scope(StrEnum):
     PROMPTS_READ = "prompts:read"
     PROMPTS_WRITE = "prompts:write"
     INVOICES_WRITE = "invoices:write"
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
     ADMIN = "admin"
 
 

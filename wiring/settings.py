@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     pages_port: Port = 8080
     pages_storage_secret: SecretStr | None = None
     webhook_max_bytes: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 1024 * 1024
+    import_max_bytes: Annotated[int, Field(ge=1024, le=1024 * 1024 * 1024)] = 50 * 1024 * 1024
 
     # Secrets at rest
     encryption_keys: SecretStr | None = None

@@ -67,6 +67,7 @@ async def test_a_key_opens_only_what_its_scopes_name(api: Api, tenant_id: UUID) 
         "invoices": ("invoices:write", "invoices:write"),
         "events": ("conversations:read", ""),
         "usage": ("models:read", ""),
+        "voice": ("campaigns:read", "campaigns:write"),
     }
     keys = {scope: await api.key(tenant_id, scope) for scope in Scope}
     for method, path in _api_paths(api):
@@ -445,8 +446,8 @@ async def test_other_tenants_ids_are_unknown_on_every_route(
     before = await _everything(api)
     tried = 0
     for method, path in _api_paths(api):
-        if "{" not in path or path.startswith("/api/v1/models"):
-            continue
+        if "{" not in path or path.startswith(("/api/v1/models", "/api/v1/voice")):
+            continue  # models have no ids; the campaigns' are tried in test_campaign_api.py
         filled = path.format(**ids)
         own_status = (await api.http.get(filled, headers=headers)).status_code if method == "GET" else 0
         answer = await api.http.request(method, filled, headers=stranger, json=bodies.get(path.rsplit("/", 1)[1]))
