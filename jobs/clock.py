@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
 
-from store import messages
+from store import calls, campaigns, imports, messages, promises, targets
 from store.database import UNAVAILABLE
 from wiring.deps import Deps, open_deps
 from wiring.logging import configure_logging
@@ -16,12 +17,22 @@ from wiring.settings import load_settings
 logger = structlog.get_logger(__name__)
 
 TICK_SECONDS = 15.0
+# Each drain with the look that says whether it has something to do.
+_DUE: Mapping[str, Callable[..., Awaitable[bool]]] = {
+    "delivery": messages.has_due,
+    "whatsapp": targets.has_written_due,
+    "dialer": targets.has_calls_due,
+    "post_call": calls.has_due,
+    "scheduling": campaigns.has_planning_due,
+    "promise_monitor": promises.has_due,
+    "ingest": imports.has_due,
+}
 _LIFECYCLE_EVERY = timedelta(minutes=1)
 _RETENTION_EVERY = timedelta(minutes=10)
 
 
 class Tick:
-    """Rings by what is due: the outbox by its rows, the housekeeping drains by the hour hand."""
+    """Rings by what is due: most drains by their rows, the housekeeping drains by the hour hand."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -31,7 +42,7 @@ class Tick:
         """Ring what is due now; return the names of the jobs rung."""
         now = self._deps.clock.now()
         async with self._deps.database.platform() as connection:
-            due = ["delivery"] if await messages.has_due(connection, now=now) else []
+            due = [job for job, has_due in _DUE.items() if await has_due(connection, now=now)]
         for job, every in (("lifecycle", _LIFECYCLE_EVERY), ("retention", _RETENTION_EVERY)):
             last = self._rung_at.get(job)
             if last is None or now - last >= every:

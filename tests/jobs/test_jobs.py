@@ -114,7 +114,8 @@ async def test_two_clocks_ring_one_job(clean_redis_url: str, clock: FakeClock) -
         await Tick(deps).tick()
         await Tick(deps).tick()
     with Redis.from_url(clean_redis_url) as redis:
-        assert [len(Queue(name, connection=redis, serializer=JSONSerializer)) for name in QUEUES] == [0, 1, 1]
+        waiting = {name: len(Queue(name, connection=redis, serializer=JSONSerializer)) for name in QUEUES}
+    assert {name: count for name, count in waiting.items() if count} == {"lifecycle": 1, "retention": 1}
 
 
 async def test_drain_of_an_empty_outbox_handles_nothing(database_url: str) -> None:
