@@ -4,18 +4,19 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
-PYTEST ?= $(BIN)/python -m pytest -q
+# Two at a time: much of a test is waiting. A file stays together, because its tests share what is slow to set up.
+PYTEST ?= $(BIN)/python -m pytest -q -n 2 --dist=loadfile --no-loadscope-reorder
 
 # The tests and the tools must not see somebody else's packages or settings.
 unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench studio chat reset demo doctor format chromium
+.PHONY: help install run test check bench studio chat reset demo demo-campaign doctor format chromium
 
 help: ## list what make can do
 	@echo "Master IA"
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv and install the locked dependencies
 
@@ -63,6 +64,9 @@ reset: $(STAMP) ## throw away the embedded databases
 
 demo: $(STAMP) ## load the demo tenant again
 	@exec $(BIN)/master-ia demo
+
+demo-campaign: $(STAMP) ## play a campaign against 500 simulated debtors over 30 days
+	@exec $(BIN)/master-ia demo-campaign
 
 doctor: $(STAMP) ## check the environment, each dependency and each channel account
 	@exec $(BIN)/master-ia doctor

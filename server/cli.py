@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -136,6 +137,33 @@ def demo() -> None:
         prepare(settings.model_copy(update={"seed_demo": False}), typer.echo)
         asyncio.run(seed(settings))
         typer.echo("The demo tenant TR Telecom is loaded.")
+
+
+@app.command("demo-campaign")
+def demo_campaign(
+    debtors: Annotated[int, typer.Option(min=1, max=20_000, help="How many debtors are on the list.")] = 500,
+    days: Annotated[int, typer.Option(min=1, max=30, help="How many days to play, from a Monday in October.")] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same result.")] = 1,
+    talk: Annotated[
+        bool, typer.Option("--talk", help="Let them really talk: each message runs a turn of the graph (slower).")
+    ] = False,
+    report_folder: Annotated[
+        Path | None, typer.Option("--report", help="Where the report goes. Default: demo-campaign in DATA_DIR.")
+    ] = None,
+) -> None:
+    """Play a campaign against simulated debtors on a virtual clock; print the funnel and leave a report."""
+    from jobs.debtor_simulation.stage import Cast
+    from server.campaign_demo import DemoOptions, main
+
+    with _clear_errors():
+        settings = load_settings().model_copy(update={"log_level": "ERROR"})
+        configure_logging(settings, process="demo-campaign")
+        options = DemoOptions(
+            cast=Cast(debtors=debtors, seed=seed, talks=talk),
+            days=days,
+            report_folder=report_folder or settings.data_dir / "demo-campaign",
+        )
+        raise typer.Exit(main(settings, options, Console(highlight=False)))
 
 
 @app.command("api-key")
