@@ -158,7 +158,7 @@ async def _claim_payment(connection: Connection, effect: ClaimPayment, turn: _Tu
         status="open",
         created_at=turn.now,
     )
-    await payment_claims.refute_expired(connection, effect.document, now=turn.now)
+    await payment_claims.refute_expired(connection, effect.document, renewed_by=row.id, now=turn.now)
     await payment_claims.put(connection, turn.tenant.id, row)
     await target_events.payment_claimed(
         connection, tenant_id=turn.tenant.id, document=effect.document, hold_until=effect.hold_until, now=turn.now

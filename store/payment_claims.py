@@ -38,7 +38,7 @@ _PUT: LiteralString = f"""
 """
 _REFUTE: LiteralString = """
     UPDATE payment_claims SET status = 'refuted'
-    WHERE document = %(document)s AND status = 'open' AND hold_until <= %(now)s
+    WHERE document = %(document)s AND status = 'open' AND hold_until <= %(now)s AND id <> %(id)s
 """
 _CONFIRM: LiteralString = (
     "UPDATE payment_claims SET status = 'confirmed' WHERE document = %(document)s AND status = 'open'"
@@ -64,9 +64,9 @@ async def put(connection: Connection, tenant_id: UUID, row: ClaimRow) -> None:
     await connection.execute(_PUT, parameters | {"tenant_id": tenant_id})
 
 
-async def refute_expired(connection: Connection, document: str, *, now: datetime) -> None:
+async def refute_expired(connection: Connection, document: str, *, renewed_by: UUID, now: datetime) -> None:
     """End a claim whose hold is over without a payment: the next one is a claim of its own."""
-    await connection.execute(_REFUTE, {"document": document, "now": now})
+    await connection.execute(_REFUTE, {"document": document, "id": renewed_by, "now": now})
 
 
 async def confirm_open(connection: Connection, document: str) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-# A Friday, 11:00 in São Paulo: inside every contact window.
+# A Friday, 11:00 in São Paulo, and a national holiday: replies go out, contacts do not.
 DEFAULT_NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 
 

@@ -15,6 +15,11 @@ NAMES = (
     "send.sending",  # `sending` is committed, the provider not called
     "send.accepted",  # the provider took it, we have not written it down
     "send.recorded",
+    "contact.claimed",  # the gate has committed a contact, the provider not called
+    "contact.accepted",
+    "contact.recorded",
+    "import.storing",  # inside the transaction of a batch
+    "import.stored",
 )
 
 

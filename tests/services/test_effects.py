@@ -242,12 +242,22 @@ async def test_paid_fulfils_the_promise_and_confirms_the_claim(world: World) -> 
 
 
 async def test_second_claim_renews_the_open_one(world: World) -> None:
-    await apply(world, ClaimPayment(document=MARIA, hold_until=DEFAULT_NOW, notes="pix ontem"), seq=1)
+    await apply(
+        world, ClaimPayment(document=MARIA, hold_until=DEFAULT_NOW + timedelta(days=1), notes="pix ontem"), seq=1
+    )
     longer = DEFAULT_NOW + timedelta(days=2)
     await apply(world, ClaimPayment(document=MARIA, hold_until=longer), seq=2)
     async with world.database.tenant(world.tenant.id) as connection:
         (claim,) = await payment_claims.of_document(connection, MARIA)
     assert (claim.hold_until, claim.notes) == (longer, "pix ontem")
+
+
+async def test_claim_whose_hold_is_over_is_refuted_by_the_next(world: World) -> None:
+    await apply(world, ClaimPayment(document=MARIA, hold_until=DEFAULT_NOW), seq=1)
+    await apply(world, ClaimPayment(document=MARIA, hold_until=DEFAULT_NOW + timedelta(days=3)), seq=2)
+    async with world.database.tenant(world.tenant.id) as connection:
+        claims = await payment_claims.of_document(connection, MARIA)
+    assert sorted(claim.status for claim in claims) == ["open", "refuted"]
 
 
 async def test_facts_and_fields_are_merged(world: World) -> None:
