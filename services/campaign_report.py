@@ -140,14 +140,12 @@ def _xlsx_cells(sheet: WriteOnlyWorksheet, cells: Sequence[Cell]) -> list[object
 
 
 def _xlsx_cell(sheet: WriteOnlyWorksheet, value: Cell) -> object:
-    if value is None or isinstance(value, int):
+    """Give amounts a format; texts are inert by now, and a cell object for each would take most of the time."""
+    if not isinstance(value, Decimal):
         return value
     cell = WriteOnlyCell(sheet)
     cell.value = value
-    if isinstance(value, str):
-        cell.data_type = "s"  # a text, whatever it looks like
-    else:
-        cell.number_format = "#,##0.00"
+    cell.number_format = "#,##0.00"
     return cell
 
 

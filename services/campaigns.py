@@ -27,7 +27,7 @@ from domain.message_templates import find_problem
 from domain.messages import Provider
 from services.campaign_fields import checked
 from services.plain_text import tidy_line
-from store import campaigns, channel_accounts, events, message_templates, targets
+from store import campaigns, channel_accounts, contact_decisions, events, message_templates, targets
 from store.campaigns import CampaignRow
 from store.channel_accounts import AccountRow
 from store.database import Connection, Database
@@ -155,7 +155,13 @@ async def patch_campaign(
         row = await _locked(connection, campaign_id)
         if row.status is CampaignStatus.COMPLETED:
             raise CampaignNotEditable(campaign_id)
+        had_ceiling = row.budget_cents is not None
         row = replace(checked(_changed(row, patch)), updated_at=now)
+        if row.budget_cents is not None and not had_ceiling:
+            # Without a ceiling nobody counts: that would make all its contacts wait for one row.
+            spent = await contact_decisions.spent_of(connection, campaign_id)
+            await campaigns.set_spent(connection, campaign_id, spent)
+            row = replace(row, spent_cents=spent)
         if row.status is CampaignStatus.ACTIVE:
             await _check_fit(connection, row, wanted)
             row = replace(row, plan_due_at=now)

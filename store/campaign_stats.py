@@ -178,7 +178,7 @@ _FIGURES: LiteralString = f"""
             AS promised_cents,
         (SELECT coalesce(sum(amount_cents), 0)::bigint FROM promised WHERE status = 'fulfilled') AS fulfilled_cents,
         (SELECT coalesce(sum(i.imported), 0)::bigint FROM imports i WHERE {{of_imports}}) AS imported_rows,
-        (SELECT coalesce(sum(c.spent_cents), 0)::bigint FROM campaigns c WHERE {{of_campaigns}}) AS spent_cents,
+        (SELECT coalesce(sum(cost_cents), 0)::bigint FROM made) AS spent_cents,
         {{budget}} AS budget_cents
     FROM steps
 """
@@ -217,7 +217,6 @@ _CAMPAIGN_FIGURES: LiteralString = (
     .replace("{of_decisions}", _OF_CAMPAIGN)
     .replace("{of_promises}", _PROMISED_IN_CAMPAIGN)
     .replace("{of_imports}", "i.campaign_id = %(campaign_id)s")
-    .replace("{of_campaigns}", "c.id = %(campaign_id)s")
     .replace("{budget}", "(SELECT c.budget_cents FROM campaigns c WHERE c.id = %(campaign_id)s)")
 )
 _TENANT_FIGURES: LiteralString = (
@@ -225,7 +224,6 @@ _TENANT_FIGURES: LiteralString = (
     .replace("{of_decisions}", "true")
     .replace("{of_promises}", "true")
     .replace("{of_imports}", "true")
-    .replace("{of_campaigns}", "true")
     .replace("{budget}", "NULL::bigint")
 )
 _CAMPAIGN_DAYS: LiteralString = (

@@ -86,6 +86,7 @@ _PUT: LiteralString = f"""
         completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at
 """
 _DELETE_TARGETS: LiteralString = "DELETE FROM targets WHERE campaign_id = %(id)s"
+_SET_SPENT: LiteralString = "UPDATE campaigns SET spent_cents = %(cents)s WHERE id = %(id)s"
 _DELETE: LiteralString = "DELETE FROM campaigns WHERE id = %(id)s"
 _HAS_TARGETS: LiteralString = "SELECT EXISTS (SELECT FROM targets WHERE campaign_id = %(id)s)"
 _HAS_CONTACTS: LiteralString = """
@@ -161,6 +162,11 @@ async def page(
 async def put(connection: Connection, row: CampaignRow) -> None:
     """Insert a campaign, or write over the one with this id. What was spent and who plans it stay as they are."""
     await connection.execute(_PUT, {name: getattr(row, name) for name in CampaignRow.__slots__})
+
+
+async def set_spent(connection: Connection, campaign_id: UUID, cents: int) -> None:
+    """Say what a campaign has spent so far, when it begins to have a ceiling. Hold its row."""
+    await connection.execute(_SET_SPENT, {"id": campaign_id, "cents": cents})
 
 
 async def delete(connection: Connection, campaign_id: UUID) -> bool:

@@ -46,7 +46,7 @@ from store.targets import TargetRow
 from tests.business_world import JOAO, MARIA
 from tests.campaign_rig import add_many, add_target, contacted, make_campaign, target_of, targets_of
 from tests.factories import make_account, make_tenant, open_database
-from tests.fakes_clock import FakeClock
+from tests.fakes_clock import DEFAULT_NOW, FakeClock
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)  # a Monday, 11:00 in São Paulo
 W, V, S = Method.WHATSAPP, Method.VOICE, Method.SMS
@@ -359,6 +359,22 @@ async def test_field_is_emptied_only_by_name(desk: Desk) -> None:
     assert (await desk.patch(campaign, cleared=frozenset({"budget_cents"}))).row.budget_cents is None
     with pytest.raises(InvalidInput, match="name"):
         await desk.patch(campaign, cleared=frozenset({"name"}))
+
+
+async def test_ceiling_set_later_counts_what_was_spent_before(desk: Desk) -> None:
+    campaign = await desk.create()
+    async with desk.database.tenant(desk.tenant_id) as connection:
+        decisions = [
+            NewDecision(
+                id=uuid4(), engine="campaign", document=MARIA, match_key="1199990001", method="whatsapp",
+                verdict=verdict, reason=reason, decided_at=DEFAULT_NOW, campaign_id=campaign.row.id, cost_cents=cents,
+            )
+            for verdict, reason, cents in (("contact", "allowed", 40), ("contact", "allowed", 12), ("skip", "paid", 0))
+        ]  # fmt: skip
+        await contact_decisions.insert(connection, desk.tenant_id, decisions)
+
+    assert (await desk.patch(campaign, budget_cents=500)).row.spent_cents == 52
+    assert (await desk.patch(campaign, budget_cents=600)).row.spent_cents == 52
 
 
 async def test_completed_campaign_stays_as_it_is(desk: Desk) -> None:
