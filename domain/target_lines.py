@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from operator import mul
 from typing import TypeVar
 
 from domain.documents import InvalidDocument, parse_document
@@ -25,6 +26,9 @@ _MAX_RAW = 4_000  # characters of one cell that are looked at
 
 _DIGITS = re.compile(r"[0-9]+")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]{1,3}")
+_PLAIN_CPF = re.compile(r"([0-9]{3})\.?([0-9]{3})\.?([0-9]{3})-?([0-9]{2})")
+_CPF_WEIGHTS = tuple(range(10, 1, -1))
+_CPF_WEIGHTS_2 = tuple(range(11, 2, -1))
 _DASHES = re.compile(r"[-–—_.\s]+")
 # Leading signs that a spreadsheet would take for the beginning of a formula but that mean nothing in a text.
 _SIGNS = re.compile(r"^[-+–\s]+")
@@ -217,12 +221,28 @@ def _read_invoice_number(cell: Cell) -> str | None:
 def read_document(cell: Cell) -> str:
     """Read a CPF or CNPJ; what a spreadsheet holds as a number gets the zeros back that it lost (compliance.md 8)."""
     text = _as_text(cell, Field.CLIENT_DOCUMENT).strip()
+    plain = _plain_cpf(text)
+    if plain is not None:
+        return plain
     if len(text) > 40 or (text.startswith("-") and not isinstance(cell, str)):
         raise _Refused(Field.CLIENT_DOCUMENT, "document_invalid")
     try:
         return parse_document(text, pad_zeros=not isinstance(cell, str))
     except InvalidDocument:
         raise _Refused(Field.CLIENT_DOCUMENT, _document_reason(text)) from None
+
+
+def _plain_cpf(text: str) -> str | None:
+    """Read the usual way to write a valid CPF without the full rules; a property test holds it to parse_document."""
+    match = _PLAIN_CPF.fullmatch(text)
+    if match is None:
+        return None
+    digits = "".join(match.groups())
+    values = [*map(int, digits)]
+    first = sum(map(mul, values, _CPF_WEIGHTS)) * 10 % 11 % 10
+    second = (sum(map(mul, values, _CPF_WEIGHTS_2)) + 2 * first) * 10 % 11 % 10
+    is_valid = values[9] == first and values[10] == second and len(set(values)) > 1
+    return digits if is_valid else None
 
 
 def _document_reason(text: str) -> str:

@@ -84,7 +84,7 @@ class RequestFrame:
             logger.exception("request.crashed", path=_route_path(scope))
             if has_started:
                 raise
-            response: Response = internal_error(request_id)
+            response: Response = internal_error(request_id, language_of(HTTPConnection(scope)))
             await response(scope, receive, framed)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -31,6 +31,7 @@ from domain.errors import (
 )
 from domain.phones import InvalidPhone
 from domain.promises import PromiseSettled
+from services.imports import ImportEnded
 from services.ledger import InvoiceRefused
 from services.message_templates import TemplateExists, TemplateInUse
 from store.cipher import SecretUnreadable
@@ -57,6 +58,7 @@ SENTENCES: Final[Mapping[type[DomainError], str]] = {
     CampaignWithoutTargets: "A campanha não tem nenhum alvo; importe um arquivo antes",
     CampaignWithoutAccount: "A campanha não tem nenhuma conta de canal ativa para {error.method}",
     CampaignWithoutTemplate: "A campanha precisa de um modelo de mensagem aprovado para {error.provider}",
+    ImportEnded: "A importação já está com status {error.status}",
     TemplateExists: "A conta de canal já tem um modelo de mensagem com este nome e idioma",
     TemplateInUse: "Uma campanha usa este modelo de mensagem",
     TargetNotEditable: "Um alvo com estado {error.state} não pode ser alterado desta forma",
@@ -94,9 +96,11 @@ REASONS: Final[Mapping[str, str]] = {
     "must be one of: {}": "precisa ser um destes: {}",
     "may be at most {}": "pode ser no máximo {}",
     "may have at most {} characters": "pode ter no máximo {} caracteres",
+    "may only be filled from: {}": "só pode ser preenchido com: {}",
     "may only name: {}": "só aceita estes nomes: {}",
     "may only name the variables: {}": "só aceita as variáveis: {}",
     "may only name allowed methods": "só pode citar métodos permitidos",
+    "refused: {}": "recusado: {}",
     "cannot be used: {}": "não pode ser usado: {}",
     "must be 1 to {} printable characters on one line": "precisa ter de 1 a {} caracteres visíveis em uma linha",
     "must be a URL": "precisa ser uma URL",

@@ -118,23 +118,6 @@ def _glance(file: BinaryIO, wanted: Mapping[Field, str], size: int) -> _Glance:
         return _Glance(kind=opened.facts.kind, total_lines=opened.claimed_lines(), is_small=is_small)
 
 
-def _next_batch(lines: "_LineSource", first_line: int) -> _Batch:
-    """Read on until a batch is full, or for a while: what is skipped takes time too. Blocking. Raises FileRefused."""
-    read: list[ReadLine] = []
-    last = first_line - 1
-    for line in islice(lines, _SCANNED_LINES):
-        if isinstance(line, ReadLine):
-            read.append(line)
-            last = line.number
-            if len(read) >= BATCH_LINES:
-                break
-        else:
-            last = line
-    else:
-        return _Batch(read, last + 1, is_last=lines.is_at_end)
-    return _Batch(read, last + 1, is_last=False)
-
-
 def _is_over(begun: float, reached: float) -> bool:
     """Say whether a drain has worked long enough; `reached` is when it came to where the last one stopped."""
     now = time.monotonic()
@@ -159,22 +142,50 @@ async def _check_campaign(connection: Connection, campaign_id: UUID) -> None:
         raise CampaignNotEditable(campaign_id)
 
 
-class _LineSource:
-    """The lines of a file, with a flag at their end."""
+class _Batches:
+    """The lines of a file in portions. Blocking: each is read in a thread while the one before is stored."""
 
     def __init__(self, opened: TargetFile, layout: Layout, first_line: int) -> None:
         self._lines = opened.lines(layout, first_line=first_line)
-        self.is_at_end = False
+        self._next_line = first_line
 
-    def __iter__(self) -> "_LineSource":
-        return self
+    def next(self) -> _Batch:
+        """Read on until a batch is full, or for a while: what is skipped takes time too. Raises FileRefused."""
+        read: list[ReadLine] = []
+        for _ in range(_SCANNED_LINES):
+            line = next(self._lines, None)
+            if line is None:
+                return _Batch(read, self._next_line, is_last=True)
+            if isinstance(line, ReadLine):
+                read.append(line)
+            self._next_line = max(self._next_line, (line.number if isinstance(line, ReadLine) else line) + 1)
+            if len(read) >= BATCH_LINES:
+                break
+        return _Batch(read, self._next_line, is_last=False)
 
-    def __next__(self) -> ReadLine | int:
-        line = next(self._lines, None)
-        if line is None:
-            self.is_at_end = True
-            raise StopIteration
-        return line
+
+class _ReadAhead:
+    """Reads the next batch while the caller stores the last one."""
+
+    def __init__(self, batches: _Batches) -> None:
+        self._batches = batches
+        self._ahead = self._start()
+
+    def _start(self) -> "asyncio.Task[_Batch]":
+        return asyncio.create_task(asyncio.to_thread(self._batches.next))
+
+    async def next(self) -> _Batch:
+        """Give the next batch. Raises FileRefused."""
+        batch = await asyncio.shield(self._ahead)
+        if not batch.is_last:
+            self._ahead = self._start()
+        return batch
+
+    async def close(self) -> None:
+        """Wait for the thread: the file must stay open as long as it reads."""
+        await asyncio.wait({self._ahead})
+        if not self._ahead.cancelled():
+            self._ahead.exception()
 
 
 class Intake:
@@ -271,25 +282,32 @@ class Intake:
 
         To come to where it stopped costs time in a spreadsheet; it goes on at least as long as that took.
         """
-        handled, begun, reached = 0, time.monotonic(), None
         wanted = {Field(name): header for name, header in row.mapping.items()}
+        begun = time.monotonic()
         async with _opened(file) as opened:
             layout = await asyncio.to_thread(_usable_layout, opened, wanted)
-            source = _LineSource(opened, layout, row.next_line)
-            while True:
-                batch = await asyncio.to_thread(_next_batch, source, row.next_line)
-                if batch.lines or batch.next_line > row.next_line:
-                    reached = reached or time.monotonic()
-                    row = await self._store_batch(row, batch.lines, next_line=batch.next_line)
-                    handled += len(batch.lines)
-                else:
-                    await self._renew(row)
-                if batch.is_last:
-                    await self._end(row, "completed")
-                    return handled
-                if not is_in_request and reached is not None and _is_over(begun, reached):
-                    await self._release(row)
-                    return handled
+            batches = _ReadAhead(_Batches(opened, layout, row.next_line))
+            try:
+                return await self._take_batches(row, batches, begun=None if is_in_request else begun)
+            finally:
+                await batches.close()
+
+    async def _take_batches(self, row: ImportRow, batches: _ReadAhead, *, begun: float | None) -> int:
+        handled, reached = 0, None
+        while True:
+            batch = await batches.next()
+            if batch.lines or batch.next_line > row.next_line:
+                reached = reached or time.monotonic()
+                row = await self._store_batch(row, batch.lines, next_line=batch.next_line)
+                handled += len(batch.lines)
+            else:
+                await self._renew(row)
+            if batch.is_last:
+                await self._end(row, "completed")
+                return handled
+            if begun is not None and reached is not None and _is_over(begun, reached):
+                await self._release(row)
+                return handled
 
     async def _store_batch(self, row: ImportRow, lines: list[ReadLine], *, next_line: int) -> ImportRow:
         """Store a batch in one transaction, again where others were in the way, in halves where it locks too many."""

@@ -1,7 +1,6 @@
 """The fakes are worth testing against: strict as the providers, and usable from another process."""
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from domain.messages import (
 )
 from tests.fakes.providers import EVOLUTION_KEY, META_TOKEN, TWILIO_SID, TWILIO_TOKEN, FakeProviders, run_fake_provider
 from tests.fakes_clock import FakeClock
+from tests.ports import free_port
 
 META_HEADERS = {"authorization": f"Bearer {META_TOKEN}"}
 REQUEST = SendRequest(
@@ -232,14 +232,9 @@ async def test_evolution_reports_the_echo_and_the_states(
     assert _statuses(states) == [(None, tick) for tick in TICKS]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def test_it_starts_as_a_script_and_obeys_over_http() -> None:
     script = Path(__file__).parents[1] / "fakes" / "providers.py"
-    port = _free_port()
+    port = free_port()
     transport = httpx.HTTPTransport(retries=10, verify=False)
     with (
         subprocess.Popen([sys.executable, str(script), "--port", str(port)]) as process,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import target_lines
+from domain.documents import InvalidDocument, parse_document
 from domain.phones import AREA_CODES, InvalidPhone, PhoneKind, match_key, parse_phone, phone_kind
 from domain.target_columns import REQUIRED, ColumnsRefused, Field, known_fields, map_columns
 from domain.target_lines import (
@@ -325,6 +326,27 @@ def test_quick_reading_never_disagrees(text: str) -> None:
         _assert_same_as_the_full_rules(text)
     except InvalidPhone:
         pytest.fail(f"the quick reading took {text!r}")
+
+
+def _full_rules(text: str) -> str | None:
+    try:
+        return parse_document(text)
+    except InvalidDocument:
+        return None
+
+
+@given(st.from_regex(r"\A[0-9]{3}\.?[0-9]{3}\.?[0-9]{3}-?[0-9]{2}\Z"))
+def test_quick_reading_of_a_cpf_says_what_the_full_rules_say(text: str) -> None:
+    assert target_lines._plain_cpf(text) == _full_rules(text)
+
+
+@given(st.integers(0, 999_999_999))
+def test_quick_reading_knows_every_valid_cpf(number: int) -> None:
+    found = {
+        document for last in range(100) if (document := target_lines._plain_cpf(text := f"{number:09d}{last:02d}"))
+    } | {document for last in range(100) if (document := _full_rules(f"{number:09d}{last:02d}"))}
+    assert len(found) == (0 if len(set(f"{number:09d}")) == 1 else 1), text
+    assert all(target_lines._plain_cpf(document) == _full_rules(document) == document for document in found)
 
 
 def test_quick_reading_leaves_numbers_without_an_area_code_alone() -> None:

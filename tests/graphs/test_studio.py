@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -19,15 +18,9 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from tests.factories import make_tenant, open_database
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _environment(database_url: str) -> dict[str, str]:
@@ -51,7 +44,7 @@ async def studio(database_url: str, tmp_path: Path) -> AsyncIterator[LangGraphCl
         await make_tenant(database)
     (tmp_path / "langgraph.json").write_text((ROOT / "langgraph.json").read_text())
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "studio-test"\nversion = "0"\n')
-    port = _free_port()
+    port = free_port()
     command = [
         str(Path(sys.executable).parent / "langgraph"),
         "dev",

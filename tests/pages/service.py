@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from services.demo import DemoSummary, seed_demo
+from tests.ports import free_port
 from wiring.deps import open_deps
 from wiring.settings import Settings
 
@@ -27,13 +27,6 @@ ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
 _NAMES = ("api", "pages")
 _KEYS = f"test:{base64.b64encode(b'k' * 32).decode()}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(kw_only=True)

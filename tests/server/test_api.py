@@ -261,7 +261,8 @@ async def test_contacts_are_searched_and_changed(
     assert (changed["name"], changed["tags"], changed["customFields"], changed["isBotEnabled"]) == (
         "Maria Aparecida", ["vip"], {"plano": "600 mega"}, False,
     )  # fmt: skip
-    assert [address["value"] for address in changed["addresses"]] == ["+5511999990001"]
+    kinds = {(address["kind"], address["value"]) for address in changed["addresses"]}
+    assert kinds == {("simulated", "+5511999990001"), ("phone", "+5511999990001")}
     assert await found(tag="vip") == 1
     unknown = await api.http.patch(path, headers=headers, json={"customFields": {"cor": "azul"}})
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (422, "invalid_input")

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.pages.service import Service, free_port, running_service
+from tests.pages.service import Service, running_service
+from tests.ports import free_port
 
 # The command line's `chat` does the same after it has found the database.
 _MAIN = (

@@ -127,8 +127,8 @@ async def test_preview_shows_the_columns_and_imports_nothing(api: Api, campaign_
     assert body["rows"] == [
         {
             "line": 2, "clientName": "João da Conceição 1", "phoneNumber": "***0001",
-            "clientDocument": "***.***.***-08", "debtCents": 123456, "installationPoint": None, "invoiceNumber": None, "dueDate": None, "uf": None,
-            "priority": 0,
+            "clientDocument": "***.***.***-08", "debtCents": 123456, "installationPoint": None, "invoiceNumber": None,
+            "dueDate": None, "uf": None, "priority": 0,
         }
     ]  # fmt: skip
     assert [(error["line"], error["reason"]) for error in body["errors"]] == [(3, "phone_invalid")]

@@ -255,3 +255,9 @@ async def test_answers_come_in_the_callers_language(api: Api, path: str, status:
 async def test_method_that_is_not_allowed(api: Api) -> None:
     answer = await api.http.delete("/health", headers=PORTUGUESE)
     assert (answer.status_code, answer.json()["error"]["message"]) == (405, "Este método não é permitido aqui")
+
+
+async def test_request_that_is_too_large(api: Api) -> None:
+    answer = await api.http.post("/api/v1/invoices", headers=PORTUGUESE, content=b" " * 300_000)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (413, "A requisição é grande demais")
+    assert answer.headers["content-language"] == "pt-BR"

@@ -175,8 +175,8 @@ async def test_signature_of_another_url_or_changed_body_is_refused(world: VoiceW
 @pytest.mark.parametrize(
     "query",
     [
-        "", "?call=", "?call=x", f"?call={uuid4()}", "?call=../../etc/passwd", "?call=" + "9" * 5000,
-        "?call=%00", "?call=' OR 1=1 --",
+        "", "?call=", "?call=x", "?call=00000000-0000-4000-8000-00000000abcd", "?call=../../etc/passwd",
+        "?call=" + "9" * 5000, "?call=%00", "?call=' OR 1=1 --",
     ],
 )  # fmt: skip
 async def test_unknown_calls_are_not_there(world: VoiceWorld, query: str) -> None:

@@ -86,7 +86,7 @@ class Campaign(Given):
     unanswered_after_minutes: int
     pacing: str
     budget_cents: int | None
-    spent_cents: int
+    spent_cents: int = Field(description="Counted while there is a budget; what all contacts cost is in the stats")
     started_at: datetime | None
     completed_at: datetime | None
     created_at: datetime
