@@ -9,11 +9,14 @@ from uuid import UUID
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_WRITERS = 2  # of each key: one commits while the other collects
+_WRITERS = 2  # of each key
+_CROWD = 25  # waiting, and the second writer begins: a first one that is held up does not hold up everybody
+# After a batch, for those right behind it: a transaction of the gate costs much more than one more contact in it.
+_GATHER_SECONDS = 0.03
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Nobody waits for others to come: one alone is done at once, those that come meanwhile go together.
+    """One alone is done at once; those that come meanwhile, or right behind it, go together.
 
     `commit` gives one result for each item, in their order. What it raises, all of its items raise.
     """
@@ -31,7 +34,7 @@ class GroupCommit(Generic[Item, Result]):
         """Have it done with the others of its key."""
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting[key].append((item, done))
-        if self._writers[key] < _WRITERS:
+        if not self._writers[key] or (self._writers[key] < _WRITERS and len(self._waiting[key]) >= _CROWD):
             self._writers[key] += 1
             task = asyncio.create_task(self._write(key))
             self._tasks.add(task)
@@ -42,6 +45,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             while batch := self._take(key):
                 await self._write_batch(key, batch)
+                await asyncio.sleep(_GATHER_SECONDS)
         finally:
             self._writers[key] -= 1
             if not self._writers[key]:

@@ -6,7 +6,7 @@ the targets as one. Each may be called again for the same fact (a turn is run ag
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain.campaigns import (
     CampaignStatus,
@@ -21,13 +21,23 @@ from domain.campaigns import (
     after_promise,
     media_of,
 )
+from domain.contact_rules import Reason
 from services.campaign_targets import method_made
 from services.promise_protocols import protocol_of
-from store import campaigns, contact_changes, contacts, targets
+from store import campaigns, contact_changes, contact_decisions, contacts, targets
+from store.contact_decisions import NewDecision
 from store.database import Connection
 from store.targets import TargetRow
 
 _EVERYTHING = "all"
+_WAITING = (TargetState.PENDING, TargetState.SCHEDULED)
+_REASONS: Mapping[TargetOutcome, Reason] = {
+    TargetOutcome.PROMISE_MADE: Reason.ACTIVE_PROMISE,
+    TargetOutcome.PAYMENT_CLAIMED: Reason.PAYMENT_CLAIMED,
+    TargetOutcome.PAID: Reason.ALREADY_PAID,
+    TargetOutcome.OPTED_OUT: Reason.OPTED_OUT,
+    TargetOutcome.WRONG_PERSON: Reason.WRONG_PERSON,
+}
 
 
 async def promise_recorded(
@@ -160,8 +170,23 @@ async def _apply(
     connection: Connection, target: TargetRow, move: Move, *, now: datetime, promised_at: datetime | None = None,
     paid_at: datetime | None = None, details: Mapping[str, object] | None = None,
 ) -> None:  # fmt: skip
+    await _note(connection, target, move, now)
     await targets.change(
         connection, target, state=move.state, outcome=move.outcome,
         details={**target.outcome_details, **(details or {})}, method=await method_made(connection, target, move.state),
         due_at=move.due_at, now=now, promised_at=promised_at, paid_at=paid_at, is_new_round=move.is_new_round,
     )  # fmt: skip
+
+
+async def _note(connection: Connection, target: TargetRow, move: Move, now: datetime) -> None:
+    """Write down why a contact that was waiting is not made: the gate will not be asked about it."""
+    reason = _REASONS.get(move.outcome) if move.outcome else None
+    if reason is None or target.state not in _WAITING or move.state in _WAITING:
+        return
+    decision = NewDecision(
+        id=uuid4(), engine="campaign", document=target.document, match_key=target.match_key, method=target.method,
+        verdict="postpone" if reason is Reason.PAYMENT_CLAIMED else "skip", reason=reason, decided_at=now,
+        campaign_id=target.campaign_id, target_id=target.id, contact_id=target.contact_id,
+        details={"nextAt": move.due_at.isoformat()} if move.due_at else {},
+    )  # fmt: skip
+    await contact_decisions.insert(connection, target.tenant_id, [decision])

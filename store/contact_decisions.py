@@ -23,7 +23,7 @@ class NewDecision:
     engine: str
     document: str
     match_key: str | None
-    method: str
+    method: str | None
     verdict: str
     reason: str
     decided_at: datetime

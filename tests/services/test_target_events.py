@@ -23,7 +23,7 @@ from services.contacts_admin import opt_out_contact
 from services.effects import apply_effects
 from services.identity import known_documents
 from services.planning import Planning
-from store import contact_changes, contacts, targets
+from store import contact_changes, contact_decisions, contacts, targets
 from store.campaigns import CampaignRow
 from store.locks import lock_debtor
 from store.targets import TargetRow
@@ -48,6 +48,35 @@ async def world(database_url: str) -> AsyncIterator[World]:
                 address=Address(kind=AddressKind.PHONE, value=PHONE),
             )  # fmt: skip
         yield made
+
+
+async def decisions_of(world: World, target: TargetRow) -> list[str]:
+    async with world.database.tenant(world.tenant.id) as connection:
+        rows, _ = await contact_decisions.page(connection, target.id, limit=10, offset=0)
+    return [f"{row.verdict}:{row.reason}" for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("effect", "decision"),
+    [
+        (PROMISE, "skip:active_promise"),
+        (ClaimPayment(document=MARIA, hold_until=NOW + 3 * DAY), "postpone:payment_claimed"),
+        (ConfirmPayment(document=MARIA), "skip:already_paid"),
+        (OptOut(scope="all", reason="pediu"), "skip:opted_out"),
+        (MarkWrongPerson(reason="não é ela"), "skip:wrong_person"),
+    ],
+)
+async def test_contact_that_a_fact_prevents_has_its_decision_once(world: World, effect: Effect, decision: str) -> None:
+    campaign = await make_campaign(world.database, world.tenant.id)
+    waiting = await add_target(world.database, campaign)
+    other = await make_campaign(world.database, world.tenant.id)
+    made = await add_target(world.database, other, **contacted(NOW, due_at=NOW + DAY))  # type: ignore[arg-type]
+
+    await apply(world, effect)
+    await apply(world, effect)
+
+    assert await decisions_of(world, waiting) == [decision]
+    assert await decisions_of(world, made) == []
 
 
 async def apply(world: World, *effects: Effect, seq: int = 1, now: datetime = NOW) -> None:
