@@ -12,10 +12,12 @@ from pathlib import Path
 
 import uvloop
 
+from bench.campaigns import measure_contacts
 from bench.claims import measure_claims
 from bench.crowd import measure_crowd
 from bench.figures import Figure, table
 from bench.ground import Ground, open_ground
+from bench.imports import measure_imports
 from bench.turns import measure_long_conversation, measure_turns
 from bench.webhook import measure_webhook
 from wiring.garbage import set_startup_aside
@@ -29,13 +31,15 @@ def _measures(ground: Ground, *, is_quick: bool) -> dict[str, Measure]:
     return {
         "P1": partial(measure_webhook, is_quick=is_quick),
         "P2": partial(measure_turns, is_quick=is_quick),
+        "P3": partial(measure_imports, is_quick=is_quick),
+        "P4": partial(measure_contacts, is_quick=is_quick),
         "P6": partial(measure_long_conversation, is_quick=is_quick),
         "P7": partial(measure_claims, is_quick=is_quick),
         "CROWD": partial(measure_crowd, is_quick=is_quick),
     }
 
 
-KEYS = ("P1", "P2", "P6", "P7", "CROWD")
+KEYS = ("P1", "P2", "P3", "P4", "P6", "P7", "CROWD")
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:

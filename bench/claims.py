@@ -1,29 +1,35 @@
-"""P7: claiming work out of a million waiting rows costs what it costs out of a thousand."""
+"""P7: claiming or planning work out of a million waiting rows costs what it costs out of a thousand."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
+from bench.debtors import make_campaign, put_debtors
 from bench.figures import Figure, median, milliseconds, paired_ratio
 from bench.ground import BenchBroken, Ground, make_account
+from domain.campaigns import CampaignStatus, Method
 from domain.messages import Provider
-from store import conversations, messages
+from jobs import scheduling
+from store import conversations, messages, targets
 from store.database import Connection
 from wiring.deps import Deps, open_deps
 
 FEW, MANY = 1_000, 1_000_000
 _LIMIT = 50
+_PLANNED = 1_000
 # Half of the rows are due, spread over the last hours; the others become due over the next ones.
+_STEP = timedelta(milliseconds=20)
 _CONVERSATIONS: LiteralString = """
     INSERT INTO conversations (tenant_id, id, contact_id, channel_account_id, address_kind, address_value,
                                turn_due_at, first_unanswered_at, last_inbound_at, last_inbound_seq)
     SELECT %(tenant_id)s, gen_random_uuid(), gen_random_uuid(), %(account_id)s, 'simulated', 'c' || n,
-           now() + (n - %(rows)s / 2) * interval '20 milliseconds', now(), now(), n
+           now() + (n - %(rows)s / 2) * %(step)s::interval, now(), now(), n
     FROM generate_series(1, %(rows)s) AS n
 """
 _MESSAGES: LiteralString = """
@@ -33,6 +39,10 @@ _MESSAGES: LiteralString = """
            '{"type": "text", "text": "Oi!"}', now(), 'queued', now(), turn_due_at
     FROM conversations
 """
+_PLAIN_INDEXES: LiteralString = """
+    SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'targets' AND indexdef NOT LIKE 'CREATE UNIQUE%'
+"""
+_PLAN_NOW: LiteralString = "UPDATE campaigns SET plan_due_at = %(now)s WHERE id = %(id)s"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,9 +51,9 @@ class _Queue:
 
     deps: Deps
     claim: Callable[[Connection, Deps], Awaitable[int]]
-    table: str
+    finish: LiteralString
 
-    async def claim_once(self) -> float:
+    async def measure_once(self) -> float:
         """Claim as a process does and give the seconds; then be done with the rows."""
         started = time.perf_counter()
         async with self.deps.database.platform() as connection:
@@ -52,14 +62,44 @@ class _Queue:
         if claimed != _LIMIT:
             raise BenchBroken(f"{claimed} rows were claimed instead of {_LIMIT}")
         async with self.deps.database.platform() as connection:
-            await connection.execute(_FINISH[self.table], {"owner": self.deps.process_name})
+            await connection.execute(self.finish, {"owner": self.deps.process_name})
+        return seconds
+
+
+@dataclass(kw_only=True, slots=True)
+class _Campaign:
+    """One campaign with its targets that wait for their slots to come; more of them come in to be planned."""
+
+    deps: Deps
+    url: str
+    tenant_id: UUID
+    id: UUID
+    size: int
+
+    async def measure_once(self) -> float:
+        """Plan a thousand newly imported targets as a worker does and give the seconds."""
+        now = self.deps.clock.now()
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            put_debtors(
+                connection, tenant_id=self.tenant_id, campaign_id=self.id, first=self.size, rows=_PLANNED,
+                state="pending", method=None, due_at=now,
+            )  # fmt: skip
+            connection.execute(_PLAN_NOW, {"id": self.id, "now": now})
+        self.size += _PLANNED
+        started = time.perf_counter()
+        planned = await scheduling.drain(self.deps)
+        seconds = time.perf_counter() - started
+        if planned != _PLANNED:
+            raise BenchBroken(f"{planned} targets were planned instead of {_PLANNED}")
         return seconds
 
 
 # What was claimed is done with: no longer due, as after a commit.
 _FINISH: Mapping[str, LiteralString] = {
-    "conversations": "UPDATE conversations SET locked_by = NULL, turn_due_at = NULL WHERE locked_by = %(owner)s",
-    "messages": "UPDATE messages SET locked_by = NULL, due_at = NULL, status = 'sent' WHERE locked_by = %(owner)s",
+    "turns": "UPDATE conversations SET locked_by = NULL, turn_due_at = NULL WHERE locked_by = %(owner)s",
+    "sends": "UPDATE messages SET locked_by = NULL, due_at = NULL, status = 'sent' WHERE locked_by = %(owner)s",
+    "contacts": "UPDATE targets SET locked_by = NULL, due_at = NULL, state = 'contacted' WHERE locked_by = %(owner)s",
+    "calls": "UPDATE targets SET locked_by = NULL, due_at = NULL, state = 'contacted' WHERE locked_by = %(owner)s",
 }
 
 
@@ -79,45 +119,85 @@ async def _claim_sends(connection: Connection, deps: Deps) -> int:
     return len(rows)
 
 
-def _fill(database_url: str, *, tenant_id: UUID, account_id: UUID, rows: int) -> None:
-    """Put waiting rows in; foreign keys are not looked up, the claims never follow them."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
+async def _claim_contacts(connection: Connection, deps: Deps) -> int:
+    now = deps.clock.now()
+    rows = await targets.claim_written(
+        connection, worker=deps.process_name, now=now, locked_until=now + timedelta(seconds=20), limit=_LIMIT
+    )
+    return len(rows)
+
+
+async def _claim_calls(connection: Connection, deps: Deps) -> int:
+    now = deps.clock.now()
+    rows = await targets.claim_calls(
+        connection, worker=deps.process_name, now=now, locked_until=now + timedelta(seconds=20), limit=_LIMIT
+    )
+    return len(rows)
+
+
+_CLAIMS: Mapping[str, Callable[[Connection, Deps], Awaitable[int]]] = {
+    "turns": _claim_turns, "sends": _claim_sends, "contacts": _claim_contacts, "calls": _claim_calls,
+}  # fmt: skip
+
+
+async def _fill(deps: Deps, url: str, *, rows: int) -> _Campaign:
+    """Put waiting rows in, and give the campaign whose messages wait; the calls have one of their own."""
+    account = await make_account(deps, Provider.SIMULATOR, external_id="bench-claims")
+    campaign_ids = {
+        method: await make_campaign(deps, account, status=CampaignStatus.ACTIVE, methods=[method])
+        for method in (Method.WHATSAPP, Method.VOICE)
+    }
+    first_due_at = deps.clock.now() - rows / 2 * _STEP
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Foreign keys are not looked up: the claims never follow them.
         connection.execute("SET session_replication_role = replica")
-        connection.execute(_CONVERSATIONS, {"tenant_id": tenant_id, "account_id": account_id, "rows": rows})
+        parameters = {"tenant_id": account.tenant_id, "account_id": account.id, "rows": rows, "step": _STEP}
+        connection.execute(_CONVERSATIONS, parameters)
         connection.execute(_MESSAGES)
-        connection.execute("VACUUM ANALYZE conversations, messages")
+        indexes = connection.execute(_PLAIN_INDEXES).fetchall()
+        for name, _ in indexes:
+            connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
+        for method, campaign_id in campaign_ids.items():
+            put_debtors(
+                connection, tenant_id=account.tenant_id, campaign_id=campaign_id, first=0, rows=rows,
+                state="scheduled", method=method, due_at=first_due_at, step=_STEP,
+            )  # fmt: skip
+        for _, definition in indexes:
+            connection.execute(definition)
+        connection.execute("VACUUM ANALYZE conversations, messages, targets, campaigns")
         connection.execute("CHECKPOINT")
+    return _Campaign(deps=deps, url=url, tenant_id=account.tenant_id, id=campaign_ids[Method.WHATSAPP], size=rows)
 
 
 async def measure_claims(ground: Ground, *, is_quick: bool) -> list[Figure]:
-    """P7: claims from the short and the long queue alternate."""
+    """P7: claims and plans of the short and the long queue alternate."""
     many = MANY // 10 if is_quick else MANY
     samples = 5 if is_quick else 9
     urls = {FEW: ground.new_database("bench_few"), many: ground.new_database("bench_many")}
     figures = []
     async with open_deps(ground.settings(urls[FEW])) as few_deps, open_deps(ground.settings(urls[many])) as many_deps:
-        for rows, deps in ((FEW, few_deps), (many, many_deps)):
-            account = await make_account(deps, Provider.SIMULATOR, external_id="bench-claims")
-            _fill(urls[rows], tenant_id=account.tenant_id, account_id=account.id, rows=rows)
-        for table, claim, what in (
-            ("conversations", _claim_turns, "turns"), ("messages", _claim_sends, "sends"),
-        ):  # fmt: skip
-            queues = [_Queue(deps=deps, claim=claim, table=table) for deps in (few_deps, many_deps)]
-            few, lot = await _alternate(*queues, samples=samples)
-            figures.append(
-                Figure(
-                    key="P7", what=f"claim {_LIMIT} {what} of {many:,} waiting, to {FEW:,}",
-                    measured=milliseconds(median(lot)), baseline=milliseconds(median(few)),
-                    judged=paired_ratio(lot, few), unit="x", bar=1.5, goal=1.0, better="lower",
-                )
-            )  # fmt: skip
+        both = [await _fill(deps, urls[rows], rows=rows) for rows, deps in ((FEW, few_deps), (many, many_deps))]
+        for name, claim in _CLAIMS.items():
+            queues = [_Queue(deps=campaign.deps, claim=claim, finish=_FINISH[name]) for campaign in both]
+            what = f"claim {_LIMIT} {name} of {many:,} waiting, to {FEW:,}"
+            figures.append(_figure(what, *await _alternate(queues, samples=samples)))
+        what = f"plan {_PLANNED:,} targets in a campaign of {many:,}, to {FEW:,}"
+        figures.append(_figure(what, *await _alternate(both, samples=samples)))
     return figures
 
 
-async def _alternate(few: _Queue, many: _Queue, *, samples: int) -> tuple[list[float], list[float]]:
-    """Claim from both in turn. A thousand rows have five hundred due, so there are nine claims in them at most."""
+def _figure(what: str, few: Sequence[float], many: Sequence[float]) -> Figure:
+    return Figure(
+        key="P7", what=what, measured=milliseconds(median(many)), baseline=milliseconds(median(few)),
+        judged=paired_ratio(many, few), unit="x", bar=1.5, goal=1.0, better="lower",
+    )  # fmt: skip
+
+
+async def _alternate(pair: Sequence[_Queue | _Campaign], *, samples: int) -> tuple[list[float], list[float]]:
+    """Measure both in turn. A thousand rows have five hundred due, so there are nine claims in them at most."""
+    few, many = pair
     few_seconds, many_seconds = [], []
     for _ in range(samples):
-        few_seconds.append(await few.claim_once())
-        many_seconds.append(await many.claim_once())
+        few_seconds.append(await few.measure_once())
+        many_seconds.append(await many.measure_once())
     return few_seconds, many_seconds

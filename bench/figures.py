@@ -11,14 +11,14 @@ _HEADINGS = ("", "what", "figure", "baseline", "judged", "bar", "goal", "")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """One measured thing. `judged` is what bar and goal are about: a ratio ("x") or milliseconds ("ms")."""
+    """One measured thing. `judged` is what bar and goal are about: a ratio, milliseconds or a rate."""
 
     key: str
     what: str
     measured: str
     baseline: str
     judged: float
-    unit: Literal["x", "ms"]
+    unit: Literal["x", "ms", "/s"]
     bar: float
     goal: float
     better: Better
@@ -59,6 +59,8 @@ class Figure:
         )  # fmt: skip
 
     def _written(self, value: float) -> str:
+        if self.unit == "/s":
+            return per_second(value)
         return f"{value:.2f}x" if self.unit == "x" else f"{value:.0f} ms"
 
 

@@ -88,7 +88,7 @@ async def make_account(deps: Deps, provider: Provider, *, external_id: str) -> A
             time_zone=ZoneInfo("America/Sao_Paulo"), state_code="SP", assistant_name="Lia", settings={},
         )  # fmt: skip
     account_id = uuid4()
-    secrets = Secrets({"webhook_secret": SECRET, "app_secret": SECRET})
+    secrets = Secrets({"webhook_secret": SECRET, "app_secret": SECRET, "access_token": SECRET})
     sealed = deps.cipher.seal(secrets, identity=secrets_identity(tenant_id, account_id))
     row = AccountRow(
         tenant_id=tenant_id, id=account_id, provider=provider,

@@ -33,7 +33,7 @@ class _Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, separator, rest = self._buffer.partition(b"\r\n\r\n")
-        if not separator or len(rest) < _content_length(head):
+        if not separator or len(rest) < content_length(head):
             return
         self._buffer = b""
         if self._answered is not None and not self._answered.done():
@@ -57,7 +57,7 @@ class _Wire(asyncio.Protocol):
             self._transport.close()
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return int(line.partition(b":")[2])

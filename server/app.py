@@ -19,6 +19,7 @@ from server.api import (
     prompts,
 )
 from server.api.voice import campaigns, holidays, imports, promises, stats, targets, templates
+from server.api.wire import ERRORS
 from server.errors import install_error_handlers
 from server.observability import RequestFrame, start_tracing
 from server.turns import RunnerState, running_turns
@@ -83,10 +84,11 @@ def create_app(
     app.router.routes[:0] = webhook_routes()
     app.include_router(health.router)
     for router in _ROUTERS:
-        app.include_router(router, prefix=API_PREFIX)
+        app.include_router(router, prefix=API_PREFIX, responses=ERRORS)
     for router in _VOICE_ROUTERS:
         for prefix in VOICE_PREFIXES:  # the second is the address of old integrations
-            app.include_router(router, prefix=prefix, include_in_schema=prefix == VOICE_PREFIXES[0])
+            is_shown = prefix == VOICE_PREFIXES[0]
+            app.include_router(router, prefix=prefix, include_in_schema=is_shown, responses=ERRORS)
     for prefix in VOICE_PREFIXES:  # signed by the provider, like the webhooks: no part of what callers read
         app.include_router(twilio.router, prefix=prefix, include_in_schema=False)
     app.add_middleware(RequestFrame, max_body_bytes=chosen.webhook_max_bytes, max_upload_bytes=chosen.import_max_bytes)

@@ -52,7 +52,7 @@ def main(settings: Settings, options: DemoOptions, console: Console) -> int:
 async def _play(settings: Settings, options: DemoOptions, console: Console) -> int:
     async with open_play(settings, options.cast) as play:
         console.print(f"{len(play.debtors)} debtors imported; the campaign is active.\n")
-        console.print(_line("day", "contacts", "replies", "payments", "promised", "paid", "opted out", "wrong no."))
+        console.print(_line("day", "contacts", "replies", "payments", "promised", "paid", "opt-outs", "wrong no"))
         async for day in play.days(options.days):
             figures = await stats_of_campaign(play.deps.database, play.tenant.id, play.campaign_id)
             console.print(_day_line(day, figures))

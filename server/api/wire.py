@@ -44,5 +44,51 @@ class Page(Given, Generic[Item]):
     offset: int
 
 
+class Problem(Given):
+    """One value that was not taken."""
+
+    field: str
+    problem: str
+
+
+class ErrorBody(Given):
+    """What went wrong: `code` never changes, `message` is in the caller's language."""
+
+    code: str
+    message: str
+    request_id: str
+    details: Sequence[Problem] | None = None
+
+
+class ErrorAnswer(Given):
+    """The one form of every error (server.errors writes it)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": {
+                        "code": "invalid_request",
+                        "message": "The request does not fit; see the details",
+                        "requestId": "9f0c1f4f2a6b4a8fb7c5f7d2a1e0c3b4",
+                        "details": [{"field": "body.name", "problem": "Field required"}],
+                    }
+                }
+            ]
+        }
+    )
+
+    error: ErrorBody
+
+
+# Named once for all codes: with it FastAPI does not document a form of its own that nobody gets.
+ERRORS: dict[int | str, dict[str, object]] = {
+    "4XX": {
+        "model": ErrorAnswer,
+        "description": "Refused: 401 without a key, 403 without its scope, 404 for what is not there, "
+        "409 for what does not go now, 422 for values that do not fit",
+    }
+}
+
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="How many to skip")]

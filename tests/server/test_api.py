@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from domain.messages import Provider
+from server.api.wire import ErrorAnswer
 from server.app import API_PREFIX
 from services.api_keys import Scope
 from store import custom_fields
@@ -525,6 +526,20 @@ def _check_form(answer: httpx.Response) -> None:
     assert error["requestId"] == answer.headers["x-request-id"]
     assert error["code"]
     assert "Traceback" not in answer.text
+
+
+async def test_errors_come_in_the_form_that_is_documented(api: Api, headers: dict[str, str]) -> None:
+    schema = api.app.openapi()
+    assert "HTTPValidationError" not in schema["components"]["schemas"]
+    for method, path in _api_paths(api):
+        answers = schema["paths"][path][method.lower()]["responses"]
+        form = answers["4XX"]["content"]["application/json"]["schema"]
+        assert form == {"$ref": "#/components/schemas/ErrorAnswer"}, f"{method} {path}"
+        assert "422" not in answers or "HTTPValidationError" not in json.dumps(answers["422"])
+    unfit = await api.http.post("/api/v1/voice/campaigns", headers=headers, json={})
+    assert ErrorAnswer.model_validate(unfit.json(), extra="forbid").error.details
+    missing = await api.http.get(f"/api/v1/voice/campaigns/{uuid4()}", headers=headers)
+    assert ErrorAnswer.model_validate(missing.json(), extra="forbid").error.code == "not_found"
 
 
 async def test_every_answer_has_safe_headers(api: Api, headers: dict[str, str]) -> None:
