@@ -36,7 +36,9 @@ def open_instant(now: datetime) -> datetime:
     """Give an instant at which customers in São Paulo may be contacted for hours: now, or later."""
     place = place_of(phone_of(0))
     window = ContactWindow(start=_START, end=time(15), weekdays=frozenset(_WEEKDAYS))
-    opening = place and next_opening(now, place=place, window=window, method=Method.WHATSAPP, tenant_holidays={})
+    if place is None:
+        raise LookupError("São Paulo is nowhere")
+    opening = next_opening(now, place=place, window=window, method=Method.WHATSAPP, tenant_holidays={})
     if opening is None:
         raise LookupError("no opening within weeks")
     return opening if opening == now else opening + _MARGIN
