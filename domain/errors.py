@@ -20,7 +20,7 @@ class Unauthenticated(DomainError):
     """The API key is missing, unknown or revoked."""
 
     def __init__(self) -> None:
-        super().__init__("Send a valid API key as: Authorization: Bearer mia_...")
+        super().__init__("Send a valid API key as: Authorization: Bearer <key>")
 
 
 class ScopeMissing(DomainError):

@@ -159,7 +159,7 @@ def demo_campaign(
         settings = load_settings().model_copy(update={"log_level": "ERROR"})
         configure_logging(settings, process="demo-campaign")
         options = DemoOptions(
-            cast=Cast(debtors=debtors, seed=seed, talks=talk),
+            cast=Cast(debtors=debtors, seed=seed, talks=talk, has_receipts=True),
             days=days,
             report_folder=report_folder or settings.data_dir / "demo-campaign",
         )

@@ -38,7 +38,7 @@ from store.cipher import SecretUnreadable
 
 # `{error.x}` is an attribute of the error; names and states stay as the API writes them.
 SENTENCES: Final[Mapping[type[DomainError], str]] = {
-    Unauthenticated: "Envie uma chave de API válida assim: Authorization: Bearer mia_...",
+    Unauthenticated: "Envie uma chave de API válida assim: Authorization: Bearer <chave>",
     ScopeMissing: "Esta chave de API não tem o escopo {error.scope}",
     InvalidDocument: "Este não é um CPF ou CNPJ válido",
     InvalidPhone: "Este não é um número de telefone válido",

@@ -10,10 +10,12 @@ from typing import LiteralString, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.messages import DeliveryStatus, ParsedWebhook, StatusUpdate
 from domain.tenants import Tenant
 from jobs import delivery, lifecycle, promise_monitor, scheduling, whatsapp
 from jobs.debtor_simulation.clock import VirtualClock
-from jobs.debtor_simulation.debtors import Action, Debtor, react
+from jobs.debtor_simulation.debtors import Action, Debtor, Persona, react
+from store.channel_accounts import AccountRow
 from wiring.deps import Deps
 
 # Contacts happen on a grid, as if workers looked every quarter of an hour: fewer steps, the same days.
@@ -30,8 +32,9 @@ _NEXT_DUE: LiteralString = """
         (SELECT min(due_at) FROM messages WHERE due_at IS NOT NULL) AS messages
 """
 _NEW_CONTACTS: LiteralString = """
-    SELECT t.document, (SELECT coalesce(sum(i.amount_cents), 0) FROM invoices i WHERE i.document = t.document
-        AND i.paid_at IS NULL AND i.canceled_at IS NULL) AS open_cents
+    SELECT t.document, d.message_id, (
+        SELECT coalesce(sum(i.amount_cents), 0) FROM invoices i
+        WHERE i.document = t.document AND i.paid_at IS NULL AND i.canceled_at IS NULL) AS open_cents
     FROM contact_decisions d JOIN targets t ON t.id = d.target_id
     WHERE d.seq > %(seq)s AND d.verdict = 'contact' AND d.engine = 'campaign' AND d.voided_at IS NULL
     ORDER BY t.document
@@ -69,10 +72,12 @@ class Play:
     deps: Deps
     clock: VirtualClock
     tenant: Tenant
+    account: AccountRow
     campaign_id: UUID
     debtors: Sequence[Debtor]
     actor: Actor
     seed: int
+    has_receipts: bool = False  # the simulated provider reports what was delivered and read
     _waiting: list[tuple[datetime, int, int, Action]] = field(default_factory=list)
     _contacts: Counter[str] = field(default_factory=Counter)
     _seen_seq: int = 0
@@ -150,7 +155,21 @@ class Play:
             debtor = by_document[row["document"]]
             self._contacts[debtor.document] += 1
             self._react(debtor, int(row["open_cents"]))
+        if self.has_receipts:
+            await self._send_receipts([(by_document[row["document"]], row["message_id"]) for row in rows])
         return len(rows)
+
+    async def _send_receipts(self, arrived: Sequence[tuple[Debtor, UUID]]) -> None:
+        """Report as a provider does: every message is delivered, and read by all but the silent."""
+        statuses = [
+            StatusUpdate(
+                account_external_id=self.account.external_id, provider_message_id=f"sim-{message_id}",
+                status=DeliveryStatus.DELIVERED if debtor.persona is Persona.SILENT else DeliveryStatus.READ,
+                occurred_at=self.clock.now(), reference=str(message_id),
+            )
+            for debtor, message_id in arrived
+        ]  # fmt: skip
+        await self.deps.inbox.receive(self.account, ParsedWebhook(statuses=statuses), now=self.clock.now())
 
     def _react(self, debtor: Debtor, open_cents: int) -> None:
         for action in react(

@@ -43,6 +43,7 @@ class Cast:
     seed: int = 1
     talks: bool = False
     max_attempts: int = 6
+    has_receipts: bool = False  # the provider reports deliveries: a statement more for each contact
 
 
 @asynccontextmanager
@@ -59,7 +60,15 @@ async def open_play(settings: Settings, cast: Cast) -> AsyncIterator[Play]:
             runner = await stack.enter_async_context(open_runner(deps))
             actor = TalkingActor(deps, tenant, account, runner=runner, clock=clock, seed=cast.seed)
         yield Play(
-            deps=deps, clock=clock, tenant=tenant, campaign_id=campaign_id, debtors=debtors, actor=actor, seed=cast.seed
+            account=account,
+            has_receipts=cast.has_receipts,
+            deps=deps,
+            clock=clock,
+            tenant=tenant,
+            campaign_id=campaign_id,
+            debtors=debtors,
+            actor=actor,
+            seed=cast.seed,
         )
 
 

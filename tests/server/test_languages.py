@@ -236,7 +236,7 @@ def test_what_pydantic_says_is_translated(kind: type[object], value: object) -> 
 @pytest.mark.parametrize(
     ("path", "status", "english", "said"),
     [
-        ("/api/v1/bot", 401, "Send a valid API key as: Authorization: Bearer ***", "Envie uma chave de API válida"),
+        ("/api/v1/bot", 401, "Send a valid API key as: Authorization: Bearer <key>", "Envie uma chave de API válida"),
         ("/nothing", 404, "There is nothing here", "Não há nada aqui"),
     ],
 )
