@@ -27,7 +27,7 @@ WORKERS = 2
 DELAY_SECONDS = 0.05
 _PHONE_NUMBER_ID = "301500000000001"
 _PATIENCE_SECONDS = 120.0
-_WARM_UP = 400
+_WARM_UP = 300
 _BARE_FIRST = 5_000_000  # phones of their own, so that nobody is written to twice in the whole run
 # What the contacts must have left behind, each debtor once.
 _MADE: LiteralString = """
@@ -178,7 +178,7 @@ async def _open_contacts(ground: Ground) -> AsyncIterator[_Contacts]:
 
 async def measure_contacts(ground: Ground, *, is_quick: bool) -> list[Figure]:
     """P4: ours and the bare exchanges alternate. The bars are absolute, so the best round counts."""
-    count, rounds = (1000, 2) if is_quick else (4000, 3)
+    count, rounds = (600, 2) if is_quick else (2000, 3)
     async with _open_contacts(ground) as contacts:
         await contacts.ours(_WARM_UP)
         await contacts.bare(_WARM_UP)

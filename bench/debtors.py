@@ -16,7 +16,6 @@ from store.channel_accounts import AccountRow
 from store.message_templates import TemplateRow
 from wiring.deps import Deps
 
-_TEMPLATE = "primeiro_contato"
 _START, _END = time(8), time(20)
 _MARGIN = timedelta(hours=1)
 _WEEKDAYS = [1, 2, 3, 4, 5]
@@ -52,8 +51,8 @@ async def make_campaign(deps: Deps, account: AccountRow, *, status: CampaignStat
     """Make a campaign of this account with an approved template; the planner does not look at it before tomorrow."""
     now = deps.clock.now()
     template = TemplateRow(
-        tenant_id=account.tenant_id, id=uuid4(), channel_account_id=account.id, name=_TEMPLATE, language="pt_BR",
-        category="utility", body="Olá, {{1}}! Aqui é da {{2}}. Podemos conversar sobre a sua conta?",
+        tenant_id=account.tenant_id, id=uuid4(), channel_account_id=account.id, name=f"contato_{uuid4().hex}",
+        language="pt_BR", category="utility", body="Olá, {{1}}! Aqui é da {{2}}. Podemos conversar sobre a sua conta?",
         variables=["contact.first_name", "tenant.name"], content_sid=None, status="approved", status_reason=None,
         status_at=now, created_at=now,
     )  # fmt: skip
@@ -67,8 +66,7 @@ async def make_campaign(deps: Deps, account: AccountRow, *, status: CampaignStat
         completed_at=None, created_at=now, updated_at=now,
     )  # fmt: skip
     async with deps.database.tenant(account.tenant_id) as connection:
-        if not await message_templates.insert(connection, template):
-            raise LookupError("the account has its template already")
+        await message_templates.insert(connection, template)
         await campaigns.put(connection, row)
         await campaigns.set_accounts(connection, account.tenant_id, row.id, [account.id])
     return row.id

@@ -21,8 +21,8 @@ from domain.target_lines import NewTarget
 from services.import_batches import BatchContext, CampaignEnded, ImportLost, LinesTaken, store_batch
 from services.import_ledger import LedgerMoved, TooManyDebtors
 from services.plain_text import tidy_line
-from services.spreadsheets import FileRefused
-from services.target_files import FileFacts, FileKind, Layout, ReadLine, TargetFile, open_target_file
+from services.spreadsheets import FileRefused, check_spreadsheet
+from services.target_files import FileFacts, FileKind, Layout, ReadLine, TargetFile, is_spreadsheet, open_target_file
 from services.tenant_directory import TenantDirectory
 from store import campaigns, events, imports
 from store.database import RETRYABLE, Connection, Database
@@ -108,7 +108,13 @@ class _Glance:
 
 
 def _glance(file: BinaryIO, wanted: Mapping[Field, str], size: int) -> _Glance:
-    """See that a file can be read, and how long it is. Blocking. Raises FileRefused."""
+    """See that a file can be read, and how long it is. Blocking. Raises FileRefused.
+
+    To open a large spreadsheet takes many seconds of this process: its columns are the worker's matter.
+    """
+    if size > SMALL_BYTES and is_spreadsheet(file):
+        check_spreadsheet(file)
+        return _Glance(kind=FileKind.XLSX, total_lines=None, is_small=False)
     with open_target_file(file) as opened:
         _usable_layout(opened, wanted)
         rows = 0
@@ -271,8 +277,7 @@ class Intake:
         except ImportLost:
             logger.info("import.lost", import_id=str(row.id))
         except FileRefused as refused:
-            line = f":{refused.line}" if refused.line else ""
-            await self._end(row, "failed", failure=f"{refused.reason}{line}")
+            await self._end(row, "failed", failure=f"{refused.reason}:{refused.line or ''}:{', '.join(refused.names)}")
         except CampaignEnded:
             await self._end(row, "failed", failure="campaign_ended")
         return 0
@@ -286,6 +291,8 @@ class Intake:
         begun = time.monotonic()
         async with _opened(file) as opened:
             layout = await asyncio.to_thread(_usable_layout, opened, wanted)
+            if row.total_lines is None:
+                await self._learn_total(row, opened.claimed_lines())
             batches = _ReadAhead(_Batches(opened, layout, row.next_line))
             try:
                 return await self._take_batches(row, batches, begun=None if is_in_request else begun)
@@ -338,6 +345,10 @@ class Intake:
             taken = await store_batch(connection, row, lines, next_line=next_line, context=context)
             self._failpoint("import.storing")
             return taken
+
+    async def _learn_total(self, row: ImportRow, lines: int | None) -> None:
+        async with self._database.tenant(row.tenant_id) as connection:
+            await imports.set_total(connection, row.id, lines=lines)
 
     async def _renew(self, row: ImportRow) -> None:
         async with self._database.tenant(row.tenant_id) as connection:

@@ -25,6 +25,7 @@ _HEADER_ROWS = 10
 _LAYOUT_ROWS = 1_000
 _DELIMITERS = (";", ",", "\t", "|")
 _HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_ZIP = b"PK\x03\x04"
 _MAGIC: Mapping[bytes, str] = {
     b"\xd0\xcf\x11\xe0": "legacy_xls",
     b"%PDF": "binary_file",
@@ -128,6 +129,12 @@ def _header(cell: Cell) -> str:
     return "" if cell is None else str(cell)[:200]
 
 
+def is_spreadsheet(file: BinaryIO) -> bool:
+    """Tell XLSX, and whatever else is a zip archive, from text."""
+    file.seek(0)
+    return file.read(len(_ZIP)) == _ZIP
+
+
 @contextmanager
 def open_target_file(file: BinaryIO) -> Iterator[TargetFile]:
     """Tell what a file is and open it. Raises FileRefused for whatever is not a list that we read."""
@@ -135,7 +142,7 @@ def open_target_file(file: BinaryIO) -> Iterator[TargetFile]:
     sample = file.read(_SAMPLE)
     if not sample.strip(b" \t\r\n\0\xef\xbb\xbf"):
         raise FileRefused("empty_file")
-    if sample.startswith(b"PK\x03\x04"):
+    if sample.startswith(_ZIP):
         with open_spreadsheet(file) as sheet:
             yield TargetFile(FileFacts(kind=FileKind.XLSX, sheet=sheet.title), sheet)
         return

@@ -114,6 +114,7 @@ _RENEW: LiteralString = """
     UPDATE imports SET locked_until = %(locked_until)s
     WHERE id = %(id)s AND locked_by = %(worker)s AND status = 'running'
 """
+_SET_TOTAL: LiteralString = "UPDATE imports SET total_lines = %(lines)s WHERE id = %(id)s"
 _RELEASE: LiteralString = """
     UPDATE imports SET due_at = %(due_at)s, locked_by = NULL, locked_until = NULL
     WHERE id = %(id)s AND locked_by = %(worker)s AND status = 'running'
@@ -249,6 +250,11 @@ async def renew(connection: Connection, import_id: UUID, *, worker: str, locked_
     """Keep a claim; False when it was lost."""
     cursor = await connection.execute(_RENEW, {"id": import_id, "worker": worker, "locked_until": locked_until})
     return cursor.rowcount == 1
+
+
+async def set_total(connection: Connection, import_id: UUID, *, lines: int | None) -> None:
+    """Write down how many lines a file seems to have."""
+    await connection.execute(_SET_TOTAL, {"id": import_id, "lines": lines})
 
 
 async def release(connection: Connection, import_id: UUID, *, worker: str, due_at: datetime) -> bool:

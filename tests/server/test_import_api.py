@@ -113,6 +113,23 @@ async def test_canceled_import_says_that_what_was_taken_stays(
     assert canceled["note"] == f"O que já tinha sido importado ({running['imported']}) permanece na campanha"
 
 
+async def test_failure_in_the_background_is_told_in_words(
+    api: Api, campaign_id: UUID, key: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "SMALL_BYTES", 1000)
+    sent = await send(api, campaign_id, key, xlsx_of([debtor(1)[:2]], headers=("Nome", "CPF")))
+    assert sent.status_code == 202
+    await make_intake(api.deps).drain()
+    read = await api.http.get(f"{PREFIXES[0]}/imports/{sent.json()['importId']}", headers=key | PORTUGUESE)
+    assert read.json()["status"] == "failed"
+    assert read.json()["failure"] == {
+        "reason": "missing_columns", "line": 1,
+        "message": (
+            "Faltam colunas: phoneNumber, debtAmount. Renomeie as colunas ou informe em `mapping` qual é qual"
+        ),
+    }  # fmt: skip
+
+
 async def test_preview_shows_the_columns_and_imports_nothing(api: Api, campaign_id: UUID, key: dict[str, str]) -> None:
     headers = ("Nome", "Telefone", "CPF", "Saldo antigo", "Saldo atualizado", "Plano")
     row = (*debtor(1)[:3], "1,00", "1.234,56", "100M")

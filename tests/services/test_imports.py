@@ -144,6 +144,21 @@ async def test_file_that_cannot_be_read_leaves_nothing_behind(desk: Desk) -> Non
     assert await desk.count("SELECT count(*) AS n FROM imports") == 0
 
 
+async def test_columns_of_a_large_spreadsheet_are_looked_at_in_the_background(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "SMALL_BYTES", 1000)
+    good = await desk.send(xlsx_of([debtor(1), debtor(2)]))
+    bad = await desk.send(xlsx_of([("Ana", "1")], headers=("Nome", "CPF")))
+    assert [(row.status, row.total_lines) for row in (good, bad)] == [("queued", None)] * 2
+    with pytest.raises(FileRefused):
+        await desk.send(xlsx_of([debtor(1)])[:-100])
+    for _ in range(2):
+        await desk.intake(worker="w").drain()
+    assert summary(await desk.read(good.id)) == ("completed", 2, 0, 0)
+    assert (await desk.read(bad.id)).failure == "missing_columns:1:phoneNumber, debtAmount"
+
+
 async def test_missing_columns_are_named(desk: Desk) -> None:
     with pytest.raises(FileRefused) as refused:
         await desk.send(csv_of([], headers=("Nome", "CPF")))
@@ -261,7 +276,7 @@ async def test_file_that_breaks_off_in_the_middle_keeps_what_came_before(
     row = await desk.send(csv_of(lines))
     await desk.drain_all()
     ended = await desk.read(row.id)
-    assert (ended.failure, ended.status) == ("cell_too_long:122", "failed")
+    assert (ended.failure, ended.status) == ("cell_too_long:122:", "failed")
     assert ended.imported == await desk.count("SELECT count(*) AS n FROM targets") == 100
 
 

@@ -111,9 +111,11 @@ class Failure(Given):
 
     @classmethod
     def of(cls, failure: str, language: Language) -> "Failure":
-        reason, _, line = failure.partition(":")
-        number = int(line) if line else None
-        return cls(reason=reason, line=number, message=file_message(reason, language, line=number))
+        reason, line, names = f"{failure}::".split(":", 2)
+        number, named = int(line) if line else None, names.rstrip(":")
+        return cls(
+            reason=reason, line=number, message=file_message(reason, language, line=number, names=(named,)),
+        )  # fmt: skip
 
 
 class Import(Given):
@@ -309,7 +311,8 @@ def _refused(request: Request, refused: FileRefused) -> JSONResponse:
     "/campaigns/{campaign_id}/targets/import",
     summary="Import debtors from a CSV or XLSX file",
     description=(
-        "Up to 2,000 lines and 1 MiB are taken at once (200); a larger file is queued (202). A line that cannot be "
+        "Up to 2,000 lines and 1 MiB are taken at once (200); a larger file is queued (202), and what is wrong with it "
+        "as a whole may be told only by GET /imports/{id}. A line that cannot be "
         "taken is reported with its number and reason and keeps no other line back; who is in the campaign already is "
         "reported as a duplicate, so a file may be sent again."
     ),
