@@ -1,8 +1,10 @@
 """The jobs on a real Redis and PostgreSQL: a bell rings a drain; a lost bell loses nothing."""
 
+import asyncio
 import base64
 import importlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -67,8 +69,7 @@ def test_every_job_name_has_its_function(job: str) -> None:
 
 @pytest.mark.usefixtures("environment")
 def test_rung_bell_drains_the_outbox_in_a_worker(database_url: str, clean_redis_url: str, clock: FakeClock) -> None:
-    import asyncio
-
+    clock.set(datetime.now(UTC))  # the worker has a real clock, by which an old reply would have expired
     asyncio.run(_queue_reply(clock))
     queue = RqJobQueue(clean_redis_url)
     for _ in range(5):
