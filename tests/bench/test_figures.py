@@ -63,3 +63,11 @@ def test_table_shows_bar_goal_and_baseline_beside_the_figure() -> None:
 def test_json_has_the_numbers_and_the_verdict() -> None:
     written = _figure(2.5).as_json()
     assert (written["judged"], written["bar"], written["goal"], written["verdict"]) == (2.5, 5, 2, "ok")
+
+
+def test_a_rate_is_written_as_one() -> None:
+    figure = Figure(
+        key="P4", what="contacts", measured="412/s", baseline="900/s", judged=412.4, unit="/s", bar=200, goal=830,
+        better="higher",
+    )  # fmt: skip
+    assert figure.cells()[4:] == ("412/s", "≥ 200/s", "≥ 830/s", "ok")
