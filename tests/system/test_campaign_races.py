@@ -5,6 +5,7 @@ What was before what is not a matter of anybody's clock: PostgreSQL itself says 
 """
 
 import asyncio
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,10 +84,14 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def dated_database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give a database whose server keeps the instant of each commit."""
+def dated_database_url() -> Iterator[str]:
+    """Give a database whose server keeps the instant of each commit. It lives outside pytest's own folder, which each
+    new pytest session closes to other users."""
     settings = FAST_SETTINGS | {"track_commit_timestamp": "on"}
-    with start_embedded(tmp_path_factory.mktemp("dated"), redis=False, postgres_settings=settings) as services:
+    with (
+        tempfile.TemporaryDirectory(prefix="master-ia-tests-", ignore_cleanup_errors=True) as folder,
+        start_embedded(Path(folder), redis=False, postgres_settings=settings) as services,
+    ):
         assert services.database_url
         with psycopg.connect(services.database_url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE races")
