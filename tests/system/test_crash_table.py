@@ -274,7 +274,8 @@ def _check_statuses(outcome: Outcome) -> None:
 
 
 def test_every_failpoint_has_its_case() -> None:
-    assert {param.values[1] for param in CASES} == set(NAMES)
+    others = {name for name in NAMES if name.startswith(("contact.", "import."))}
+    assert {param.values[1] for param in CASES} == set(NAMES) - others
     assert set(UNKNOWN) < set(NAMES)
 
 
