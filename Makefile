@@ -4,8 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
-# Two at a time: much of a test is waiting. A file stays together, because its tests share what is slow to set up.
-PYTEST ?= $(BIN)/python -m pytest -q -n 2 --dist=loadfile --no-loadscope-reorder
+# Two at a time: much of a test is waiting. Which tests stay together says tests/conftest.py.
+PYTEST ?= $(BIN)/python -m pytest -q -n 2 --dist=loadgroup --no-loadscope-reorder
 
 # The tests and the tools must not see somebody else's packages or settings.
 unexport PYTHONPATH

@@ -41,6 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _SLOWEST_FIRST.index(folder) if folder in _SLOWEST_FIRST else len(_SLOWEST_FIRST)
 
     items.sort(key=place)
+    for item in items:
+        # A file stays together, because its tests share what is slow to set up. The system tests all stay together:
+        # they start whole services with limits to their recovery, and two at once would only measure each other.
+        path = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("system" if path.startswith("tests/system/") else path))
 
 
 class OutsideConnection(AssertionError):
