@@ -139,8 +139,9 @@ async def test_what_others_recorded_stops_the_contact(
     after = await world.target(target.id)
     assert (after.state, after.outcome, after.locked_by) == (state, outcome, None)
     assert await world.rows("SELECT 1 FROM messages WHERE direction = 'out'") == []
-    (row,) = await world.decisions(target.id)
-    assert (row.verdict, row.reason) == (verdict, reason)
+    rows = await world.decisions(target.id)  # the fact may have left one of its own
+    assert rows
+    assert {(row.verdict, row.reason) for row in rows} == {(verdict, reason)}
     if verdict == "postpone":
         assert after.due_at is not None
         assert after.due_at > world.clock.now()
