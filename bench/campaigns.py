@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import LiteralString
@@ -83,6 +84,17 @@ async def child(folder: Path, name: str, *arguments: str, env: Mapping[str, str]
             await process.wait()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    """Contacts a second, and what each took of the workers' processors: the part that other load does not change."""
+
+    rate: float
+    processor_seconds: float
+
+    def __str__(self) -> str:
+        return f"{per_second(self.rate)}, {self.processor_seconds * 1000:.1f} ms CPU"
+
+
 class _Contacts:
     """Two workers of ours and two bare ones over the same outside world."""
 
@@ -100,8 +112,8 @@ class _Contacts:
         self._made = 0
         self._made_bare = 0
 
-    async def ours(self, count: int) -> float:
-        """Let our workers contact so many more debtors; give contacts a second."""
+    async def ours(self, count: int) -> _Round:
+        """Let our workers contact so many more debtors."""
         with psycopg.connect(self._database_url, autocommit=True) as connection:
             put_debtors(
                 connection, tenant_id=self._tenant_id, campaign_id=self._campaign_id, first=self._made, rows=count,
@@ -109,27 +121,27 @@ class _Contacts:
             )  # fmt: skip
             connection.execute("ANALYZE targets")
             connection.execute("CHECKPOINT")
-        rate = await self._run(self._ours, ["go"] * len(self._ours), count)
+        done = await self._run(self._ours, ["go"] * len(self._ours), count)
         self._made += count
         await self._check()
-        return rate
+        return done
 
-    async def bare(self, count: int) -> float:
-        """Let the bare workers make as many contacts; give contacts a second."""
+    async def bare(self, count: int) -> _Round:
+        """Let the bare workers make as many contacts."""
         first, share = _BARE_FIRST + self._made_bare, count // len(self._bare)
         lines = [f"{first + place * share} {share}" for place in range(len(self._bare))]
-        rate = await self._run(self._bare, lines, count)
+        done = await self._run(self._bare, lines, count)
         self._made_bare += count
         await self._check()
-        return rate
+        return done
 
-    async def _run(self, workers: Sequence[Child], lines: Sequence[str], count: int) -> float:
+    async def _run(self, workers: Sequence[Child], lines: Sequence[str], count: int) -> _Round:
         started = time.perf_counter()
         for worker, line in zip(workers, lines, strict=True):
             await worker.say(line)
-        for worker in workers:
-            await worker.hear()  # it has looked at so many; what was let go of and taken again counts twice
-        return count / (time.perf_counter() - started)
+        # What a worker has looked at: what was let go of and taken again counts twice, so its count is not ours.
+        spent = [float((await worker.hear()).split()[1]) for worker in workers]
+        return _Round(rate=count / (time.perf_counter() - started), processor_seconds=sum(spent) / count)
 
     async def _check(self) -> None:
         """Look that every debtor was contacted, once, and that the tables say so."""
@@ -186,11 +198,11 @@ async def measure_contacts(ground: Ground, *, is_quick: bool) -> list[Figure]:
         for _ in range(rounds):
             bare.append(await contacts.bare(count))
             ours.append(await contacts.ours(count))
-    best, best_bare = max(ours), max(bare)
+    best, best_bare = (max(done, key=lambda one: one.rate) for done in (ours, bare))
     return [
         Figure(
             key="P4", what=f"campaign contacts, CRM and provider {DELAY_SECONDS * 1000:.0f} ms each, every check",
-            measured=per_second(best), baseline=f"{per_second(best_bare)} ({best / best_bare:.2f}x)", judged=best,
-            unit="/s", bar=200, goal=830, better="higher",
+            measured=str(best), baseline=str(best_bare), judged=best.rate, unit="/s", bar=200, goal=830,
+            better="higher",
         )
     ]  # fmt: skip

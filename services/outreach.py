@@ -34,8 +34,8 @@ from store.targets import TargetRow
 logger = structlog.get_logger(__name__)
 
 _LEASE = timedelta(seconds=60)
-_BATCH = 200
-_AT_ONCE = 100  # contacts between the CRM's question and the provider's answer
+_BATCH = 400
+_AT_ONCE = 150  # contacts between the CRM's question and the provider's answer
 _FEED_SECONDS = 8.0  # one drain feeds no longer than this: one worker may serve all queues
 _MOST_INLINE_WAIT_SECONDS = 5.0
 _CRM_SECONDS = 10.0

@@ -39,6 +39,7 @@ logger = structlog.get_logger(__name__)
 _LEASE = timedelta(seconds=60)
 _REVIEWS = 1000  # in one transaction
 _ROWS = 5000  # planned in one transaction
+_READ = 50_000  # read at once: each time all that waits is sorted, which a million rows must not be for each 5,000
 # What comes of contacts under way is seen at least this often; with none under way the rows say when.
 _WHILE_MOVING = timedelta(minutes=15)
 _AT_REST = timedelta(hours=6)
@@ -177,6 +178,14 @@ class _Lanes:
         return max(ends, default=self._frame.campaign.next_slot_at)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Taken:
+    """How many rows took their slots, and whether the campaign is still leased to who gave them."""
+
+    rows: int
+    is_ours: bool
+
+
 class Planning:
     """Plans campaigns whose time has come. Safe in any number of processes: a campaign is leased, a row is taken as it
     was read or not at all."""
@@ -261,12 +270,22 @@ class Planning:
         passed = 0
         while True:
             async with self._database.tenant(campaign.tenant_id) as connection:
-                rows = await target_planning.waiting(connection, campaign.id, now=now, limit=_ROWS, offset=passed)
-                taken = await _take(connection, frame, lanes, rows)
-            handled += taken
-            passed += len(rows) - taken  # changed or held by others meanwhile: left for the next time
-            if len(rows) < _ROWS or not await self._renewed(campaign):
+                rows = await target_planning.waiting(connection, campaign.id, now=now, limit=_READ, offset=passed)
+            taken = await self._take_all(frame, lanes, rows)
+            handled += taken.rows
+            passed += len(rows) - taken.rows  # changed or held by others meanwhile: left for the next time
+            if len(rows) < _READ or not taken.is_ours:
                 return handled, lanes.next_slot_at()
+
+    async def _take_all(self, frame: _Frame, lanes: _Lanes, rows: Sequence[WaitingRow]) -> _Taken:
+        """Write the slots of these rows, some in each transaction, for as long as the campaign is leased to us."""
+        taken = 0
+        for start in range(0, len(rows), _ROWS):
+            if start and not await self._renewed(frame.campaign):
+                return _Taken(rows=taken, is_ours=False)
+            async with self._database.tenant(frame.campaign.tenant_id) as connection:
+                taken += await _take(connection, frame, lanes, rows[start : start + _ROWS])
+        return _Taken(rows=taken, is_ours=await self._renewed(frame.campaign))
 
     async def _renewed(self, campaign: CampaignRow) -> bool:
         async with self._database.tenant(campaign.tenant_id) as connection:

@@ -153,13 +153,17 @@ _END_UNREACHABLE: LiteralString = """
     FROM held WHERE t.tenant_id = held.tenant_id AND t.id = held.id
     RETURNING t.id
 """
+# The head of each index, not EXISTS: that lets the planner look through the whole campaign for any row that is due.
 _DUE_METHODS: LiteralString = """
-    SELECT 'voice' AS method WHERE EXISTS (
-        SELECT FROM targets WHERE campaign_id = %(campaign_id)s AND state = 'scheduled' AND method = 'voice'
-        AND due_at <= %(now)s)
-    UNION ALL SELECT 'whatsapp' WHERE EXISTS (
-        SELECT FROM targets WHERE campaign_id = %(campaign_id)s AND state = 'scheduled'
-        AND method IN ('whatsapp', 'sms') AND due_at <= %(now)s)
+    SELECT heads.method FROM (
+        SELECT 'voice' AS method, (
+            SELECT due_at FROM targets WHERE campaign_id = %(campaign_id)s AND state = 'scheduled' AND method = 'voice'
+            ORDER BY due_at LIMIT 1) AS first_due_at
+        UNION ALL SELECT 'whatsapp', (
+            SELECT due_at FROM targets WHERE campaign_id = %(campaign_id)s AND state = 'scheduled'
+            AND method IN ('whatsapp', 'sms') ORDER BY due_at LIMIT 1)
+    ) AS heads
+    WHERE heads.first_due_at <= %(now)s
 """
 _OUTLOOK: LiteralString = """
     SELECT planned.at IS NOT NULL OR slot.at IS NOT NULL OR review.at IS NOT NULL OR calls.are_open

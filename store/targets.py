@@ -111,7 +111,7 @@ _PAGE_WHERE: LiteralString = """
       AND (%(outcome)s::text IS NULL OR outcome = %(outcome)s)
 """
 _PAGE: LiteralString = f"""
-    SELECT {COLUMNS} FROM targets {_PAGE_WHERE} ORDER BY created_at, id LIMIT %(limit)s OFFSET %(offset)s
+    SELECT {COLUMNS} FROM targets {_PAGE_WHERE} ORDER BY created_at, line, id LIMIT %(limit)s OFFSET %(offset)s
 """
 _COUNT: LiteralString = f"SELECT count(*) FROM targets {_PAGE_WHERE}"
 # By campaign, in the order of the partial index: fair to all of them, and what is paused is never looked at.
@@ -133,14 +133,15 @@ _WRITTEN: LiteralString = "t.method IN ('whatsapp', 'sms')"
 _CALLED: LiteralString = "t.method = 'voice'"
 _CLAIM_WRITTEN: LiteralString = _CLAIM.replace("{methods}", _WRITTEN).replace("{columns}", _PREFIXED)
 _CLAIM_CALLS: LiteralString = _CLAIM.replace("{methods}", _CALLED).replace("{columns}", _PREFIXED)
+# The head of each campaign's index, as in store/target_planning.py.
 _HAS_DUE: LiteralString = """
     SELECT EXISTS (
         SELECT FROM campaigns c CROSS JOIN LATERAL (
-            SELECT 1 FROM targets t
+            SELECT t.due_at FROM targets t
             WHERE t.tenant_id = c.tenant_id AND t.campaign_id = c.id AND t.state = 'scheduled' AND {methods}
-              AND t.due_at <= %(now)s LIMIT 1
+            ORDER BY t.due_at LIMIT 1
         ) d
-        WHERE c.status = 'active'
+        WHERE c.status = 'active' AND d.due_at <= %(now)s
     ) AS has_due
 """
 _HAS_WRITTEN_DUE: LiteralString = _HAS_DUE.replace("{methods}", _WRITTEN)
@@ -167,6 +168,24 @@ _UNSCHEDULE: LiteralString = """
             WHERE d.tenant_id = t.tenant_id AND d.target_id = t.id AND d.verdict = 'contact' AND d.voided_at IS NULL
             ORDER BY d.seq DESC LIMIT 1)
     FROM held WHERE t.tenant_id = held.tenant_id AND t.id = held.id
+"""
+# What the gate put off for a day that is no holiday any more; whom another rule put off meanwhile keeps its time.
+_UNSCHEDULE_HOLIDAYS: LiteralString = """
+    WITH held AS (
+        SELECT t.tenant_id, t.id FROM targets t JOIN campaigns c ON c.tenant_id = t.tenant_id AND c.id = t.campaign_id
+        WHERE c.status IN ('active', 'paused') AND t.state = 'scheduled' AND t.due_at > %(now)s
+          AND t.outcome_details -> 'postponed' ->> 'reason' = 'holiday'
+          AND (t.locked_until IS NULL OR t.locked_until <= %(now)s)
+        FOR NO KEY UPDATE OF t SKIP LOCKED
+    ), moved AS (
+        UPDATE targets t SET state = 'pending', due_at = %(now)s, updated_at = %(now)s, method = (
+            SELECT d.method FROM contact_decisions d
+            WHERE d.tenant_id = t.tenant_id AND d.target_id = t.id AND d.verdict = 'contact' AND d.voided_at IS NULL
+            ORDER BY d.seq DESC LIMIT 1)
+        FROM held WHERE t.tenant_id = held.tenant_id AND t.id = held.id
+        RETURNING t.campaign_id
+    )
+    SELECT DISTINCT campaign_id FROM moved ORDER BY 1
 """
 _LOCK_ALL: LiteralString = "SELECT id FROM targets WHERE campaign_id = %(campaign_id)s ORDER BY id FOR UPDATE"
 _EDIT: LiteralString = """
@@ -251,7 +270,7 @@ async def page(
     connection: Connection, campaign_id: UUID, *, state: TargetState | None, outcome: TargetOutcome | None, limit: int,
     offset: int,
 ) -> tuple[list[TargetRow], int]:  # fmt: skip
-    """List targets in the order they came, and count all that fit."""
+    """List targets in the order they came, those of a file by their lines, and count all that fit."""
     parameters = {"campaign_id": campaign_id, "state": state, "outcome": outcome, "limit": limit, "offset": offset}
     rows = await _many(connection, _PAGE, parameters)
     async with connection.cursor(row_factory=scalar_row) as counter:
@@ -313,6 +332,13 @@ async def unschedule(connection: Connection, campaign_id: UUID, *, due_before: d
     parameters = {"campaign_id": campaign_id, "due_before": due_before, "now": now}
     cursor = await connection.execute(_UNSCHEDULE, parameters)
     return cursor.rowcount
+
+
+async def unschedule_holidays(connection: Connection, *, now: datetime) -> list[UUID]:
+    """Take back the slots of the tenant that a holiday has put off, as `unschedule` does; give their campaigns."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_UNSCHEDULE_HOLIDAYS, {"now": now})
+        return await cursor.fetchall()
 
 
 async def lock_all(connection: Connection, campaign_id: UUID) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from services import group_commit
 from services.group_commit import GroupCommit
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -66,3 +67,37 @@ async def test_who_gave_up_is_left_out() -> None:
     ledger.may_go_on.set()
     assert await asyncio.gather(*first, kept) == [2, 4, 8]
     assert 3 not in [item for _, items in ledger.batches for item in items]
+
+
+async def test_crowd_does_not_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_GATHER_SECONDS", 3600.0)
+    ledger = Ledger()
+    ledger.may_go_on.set()
+    group = GroupCommit(ledger.commit)
+    assert await group.add(ONE, 1) == 2
+    async with asyncio.timeout(20):
+        crowd = await asyncio.gather(*(group.add(ONE, item) for item in range(1, 26)))
+    assert crowd == [item * 2 for item in range(1, 26)]
+    assert [len(items) for _, items in ledger.batches] == [1, 25]
+
+
+async def test_few_wait_for_a_moment_and_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_GATHER_SECONDS", 0.01)
+    ledger = Ledger()
+    ledger.may_go_on.set()
+    group = GroupCommit(ledger.commit)
+    await group.add(ONE, 1)
+    assert await asyncio.gather(*(group.add(ONE, item) for item in range(2, 12))) == [*range(4, 24, 2)]
+    assert [len(items) for _, items in ledger.batches] == [1, 10]
+
+
+async def test_second_writer_leaves_few_to_the_one_that_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_GATHER_SECONDS", 0.01)
+    ledger = Ledger()
+    group = GroupCommit(ledger.commit)
+    tasks = [asyncio.create_task(group.add(ONE, item)) for item in range(1, 60)]  # the first writer, and the second
+    await asyncio.sleep(0)
+    ledger.may_go_on.set()
+    assert await asyncio.gather(*tasks) == [item * 2 for item in range(1, 60)]
+    assert await group.add(ONE, 70) == 140
+    assert sum(len(items) for _, items in ledger.batches) == 60

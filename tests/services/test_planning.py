@@ -13,7 +13,9 @@ import pytest
 
 from domain.campaigns import CampaignStatus, ContactMethod, Method, TargetOutcome, TargetState
 from domain.messages import Provider
+from services import planning
 from services.campaigns import activate_campaign, pause_campaign
+from services.holidays import delete_holiday
 from services.planning import Planned, Planning
 from store import campaigns, contact_decisions, contacts, conversations, holidays, targets
 from store.campaigns import CampaignRow
@@ -210,6 +212,28 @@ async def test_tenants_own_holiday_is_passed_over(desk: Desk) -> None:
     assert (await desk.now(elsewhere)).due_at == MONDAY
 
 
+async def test_removed_holiday_brings_forward_whom_it_had_put_off(desk: Desk) -> None:
+    tuesday = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
+    async with desk.database.tenant(desk.tenant_id) as connection:
+        await holidays.put(connection, desk.tenant_id, HolidayRow(day=MONDAY.date(), uf="", name="Decreto"))
+    campaign = await desk.campaign(plan_due_at=tuesday)
+    scheduled = {"state": TargetState.SCHEDULED, "method": Method.WHATSAPP, "due_at": tuesday}
+    put_off = await desk.target(
+        campaign, document=MARIA, outcome_details={"postponed": {"reason": "holiday", "count": 1}}, **scheduled
+    )
+    other = await desk.target(
+        campaign, document=JOAO, phone="+5531999990002",
+        outcome_details={"postponed": {"reason": "frequency_cap", "count": 1}}, **scheduled,
+    )  # fmt: skip
+    assert await delete_holiday(desk.database, desk.tenant_id, day=MONDAY.date(), uf=None, now=MONDAY)
+    waiting = await desk.now(put_off)
+    assert (waiting.state, waiting.due_at, waiting.method) == (TargetState.PENDING, MONDAY, None)
+    assert await desk.now(other) == other
+    assert (await campaign_of(desk.database, campaign)).plan_due_at == MONDAY
+    await desk.plan()
+    assert (await desk.now(put_off)).due_at == MONDAY
+
+
 async def test_window_without_any_opening_waits_and_is_looked_at_again(desk: Desk) -> None:
     campaign = await desk.campaign(weekdays=[7])  # São Paulo allows no Sunday
     target = await desk.target(campaign)
@@ -274,6 +298,23 @@ async def test_ten_thousand_targets_are_planned_in_one_drain(desk: Desk) -> None
     first_hour = sum(slot < MONDAY + timedelta(hours=1) for slot in slots)
     last_hour = sum(MONDAY + timedelta(hours=6) <= slot < MONDAY + timedelta(hours=7) for slot in slots)
     assert first_hour == pytest.approx(last_hour, rel=0.05)
+
+
+async def test_whole_campaign_is_planned_also_when_it_is_read_in_parts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "_READ", 40)
+    monkeypatch.setattr(planning, "_ROWS", 15)
+    campaign = await desk.campaign()
+    await add_many(desk.database, campaign, 100)
+    rows = await targets_of(desk.database, campaign)
+    async with desk.database.tenant(desk.tenant_id) as connection:
+        await targets.lock(connection, [rows[10].id, rows[60].id])
+        assert (await desk.plan()).handled == 98
+    assert len(set(await slots_of(desk, campaign))) == 98
+    async with desk.database.tenant(desk.tenant_id) as connection:
+        await campaigns.wake(connection, campaign.id, MONDAY)
+    assert (await desk.plan()).handled == 2
 
 
 async def test_campaign_picked_up_twice_plans_nobody_twice(desk: Desk) -> None:
