@@ -185,6 +185,17 @@ class CampaignWithoutTemplate(Conflict):
         self.provider = provider
 
 
+class CampaignBudgetExhausted(Conflict):
+    """Its ceiling is reached: it would be paused again by the first contact."""
+
+    code = "campaign_budget_exhausted"
+
+    def __init__(self, budget_cents: int, spent_cents: int) -> None:
+        super().__init__(f"The campaign has spent {spent_cents} of {budget_cents} cents; raise its budget first")
+        self.budget_cents = budget_cents
+        self.spent_cents = spent_cents
+
+
 class TargetNotEditable(Conflict):
     """Its state does not allow this change."""
 

@@ -14,6 +14,7 @@ from domain.campaigns import (
     media_of,
 )
 from domain.errors import (
+    CampaignBudgetExhausted,
     CampaignCannotBecome,
     CampaignHasContacts,
     CampaignNotEditable,
@@ -26,8 +27,9 @@ from domain.errors import (
 from domain.message_templates import find_problem
 from domain.messages import Provider
 from services.campaign_fields import checked
+from services.contact_batch import cost_cents
 from services.plain_text import tidy_line
-from store import campaigns, channel_accounts, contact_decisions, events, message_templates, targets
+from store import campaigns, channel_accounts, contact_decisions, events, message_templates, targets, tenants
 from store.campaigns import CampaignRow
 from store.channel_accounts import AccountRow
 from store.database import Connection, Database
@@ -176,7 +178,8 @@ async def activate_campaign(
     """Start a campaign, or go on with a paused one: slots that passed meanwhile are planned anew, the others stand.
 
     No attempt is counted for a pause and none is repeated. An active campaign stays as it is. Raises NotFound,
-    CampaignCannotBecome, CampaignWithoutTargets, CampaignWithoutAccount, CampaignWithoutTemplate.
+    CampaignCannotBecome, CampaignWithoutTargets, CampaignWithoutAccount, CampaignWithoutTemplate,
+    CampaignBudgetExhausted.
     """
     async with database.tenant(tenant_id) as connection:
         await _known(connection, campaign_id)
@@ -189,6 +192,7 @@ async def activate_campaign(
         if not await campaigns.has_targets(connection, campaign_id):
             raise CampaignWithoutTargets(campaign_id)
         await _check_fit(connection, row, accounts)
+        await _check_budget(connection, row)
         row = replace(
             row, status=CampaignStatus.ACTIVE, pause_reason=None, started_at=row.started_at or now, plan_due_at=now,
             next_slot_at=None, updated_at=now,
@@ -344,6 +348,18 @@ async def _check_fit(connection: Connection, row: CampaignRow, account_ids: Sequ
     template = None if row.template_id is None else await message_templates.by_id(connection, row.template_id)
     if template is None or template.status != "approved":
         raise CampaignWithoutTemplate(needing[0].provider)
+
+
+async def _check_budget(connection: Connection, row: CampaignRow) -> None:
+    """Say whether it can pay for one more contact of any of its methods."""
+    if row.budget_cents is None:
+        return
+    tenant = await tenants.by_id(connection, row.tenant_id)
+    if tenant is None:
+        raise NotFound("tenant")
+    cheapest = min(cost_cents(tenant.settings, method) for method in row.allowed_methods)
+    if cheapest > row.budget_cents - row.spent_cents:
+        raise CampaignBudgetExhausted(row.budget_cents, row.spent_cents)
 
 
 def _changed(row: CampaignRow, patch: CampaignPatch) -> CampaignRow:

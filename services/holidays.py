@@ -1,12 +1,12 @@
 """Keep the tenant's own days without contact; the gate closes on them at the next decision."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from domain.errors import InvalidInput, NotFound
 from domain.holiday_calendar import UFS
 from services.plain_text import tidy_line
-from store import holidays
+from store import campaigns, holidays, targets
 from store.database import Database
 from store.holidays import HolidayRow
 
@@ -35,12 +35,19 @@ async def put_holiday(
         return row, await holidays.put(connection, tenant_id, row)
 
 
-async def delete_holiday(database: Database, tenant_id: UUID, *, day: date, uf: str | None) -> None:
-    """Remove a day. Raises InvalidInput, and NotFound when there is none."""
+async def delete_holiday(database: Database, tenant_id: UUID, *, day: date, uf: str | None, now: datetime) -> bool:
+    """Remove a day, and plan anew whom a holiday had put off; say whether there is anybody to plan.
+
+    Raises InvalidInput, and NotFound when there is none.
+    """
     state = _checked_uf(uf)
     async with database.tenant(tenant_id) as connection:
         if not await holidays.delete(connection, day=day, uf=state):
             raise NotFound("holiday")
+        woken = await targets.unschedule_holidays(connection, now=now)
+        for campaign_id in woken:
+            await campaigns.wake(connection, campaign_id, now)
+    return bool(woken)
 
 
 def _checked_day(day: date, today: date) -> date:

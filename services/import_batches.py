@@ -69,7 +69,7 @@ async def store_batch(
     if valid:
         fresh, refused, repeats = await _sort_out(connection, row, valid, context)
         errors += refused
-        inserted = await imports.add_targets(connection, row, [target for _, target in fresh], now=context.now)
+        inserted = await imports.add_targets(connection, row, fresh, now=context.now)
         late = [(number, target) for number, target in fresh if target.document not in inserted]
         if late:  # another import was faster since we looked
             known = await imports.known_targets(connection, row.campaign_id, [target.document for _, target in late])

@@ -57,6 +57,7 @@ class Figures:
     fulfilled_cents: int
     spent_cents: int
     budget_cents: int | None
+    next_contact_at: datetime | None
 
     def __post_init__(self) -> None:
         methods = {
@@ -179,7 +180,8 @@ _FIGURES: LiteralString = f"""
         (SELECT coalesce(sum(amount_cents), 0)::bigint FROM promised WHERE status = 'fulfilled') AS fulfilled_cents,
         (SELECT coalesce(sum(i.imported), 0)::bigint FROM imports i WHERE {{of_imports}}) AS imported_rows,
         (SELECT coalesce(sum(cost_cents), 0)::bigint FROM made) AS spent_cents,
-        {{budget}} AS budget_cents
+        {{budget}} AS budget_cents,
+        {{next_contact}} AS next_contact_at
     FROM steps
 """
 # One figure a day of each kind; whoever replies twice on a day is one reply.
@@ -212,12 +214,23 @@ _OF_CAMPAIGN: LiteralString = "d.campaign_id = %(campaign_id)s"
 _PROMISED_IN_CAMPAIGN: LiteralString = (
     "EXISTS (SELECT FROM aimed a WHERE a.document = p.document AND p.created_at >= a.first_contacted_at)"
 )
+# The head of each of the two indexes of a campaign, as in store/target_planning.py.
+_NEXT_CONTACT: LiteralString = """(
+    SELECT min(head.due_at) FROM campaigns c CROSS JOIN LATERAL (
+        (SELECT t.due_at FROM targets t WHERE t.tenant_id = c.tenant_id AND t.campaign_id = c.id
+         AND t.state = 'scheduled' AND t.method IN ('whatsapp', 'sms') ORDER BY t.due_at LIMIT 1)
+        UNION ALL
+        (SELECT t.due_at FROM targets t WHERE t.tenant_id = c.tenant_id AND t.campaign_id = c.id
+         AND t.state = 'scheduled' AND t.method = 'voice' ORDER BY t.due_at LIMIT 1)
+    ) AS head
+    WHERE c.status = 'active' AND {of_campaigns})"""
 _CAMPAIGN_FIGURES: LiteralString = (
     _FIGURES.replace("{of_targets}", "t.campaign_id = %(campaign_id)s")
     .replace("{of_decisions}", _OF_CAMPAIGN)
     .replace("{of_promises}", _PROMISED_IN_CAMPAIGN)
     .replace("{of_imports}", "i.campaign_id = %(campaign_id)s")
     .replace("{budget}", "(SELECT c.budget_cents FROM campaigns c WHERE c.id = %(campaign_id)s)")
+    .replace("{next_contact}", _NEXT_CONTACT.replace("{of_campaigns}", "c.id = %(campaign_id)s"))
 )
 _TENANT_FIGURES: LiteralString = (
     _FIGURES.replace("{of_targets}", "true")
@@ -225,6 +238,7 @@ _TENANT_FIGURES: LiteralString = (
     .replace("{of_promises}", "true")
     .replace("{of_imports}", "true")
     .replace("{budget}", "NULL::bigint")
+    .replace("{next_contact}", _NEXT_CONTACT.replace("{of_campaigns}", "true"))
 )
 _CAMPAIGN_DAYS: LiteralString = (
     _DAYS.replace("{of_targets}", "t.campaign_id = %(campaign_id)s")

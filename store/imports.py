@@ -151,12 +151,13 @@ _KNOWN_TARGETS: LiteralString = """
 # Sorted, so that two imports of the same debtors do not wait for each other in a circle.
 _ADD_TARGETS: LiteralString = """
     INSERT INTO targets (tenant_id, id, campaign_id, import_id, client_name, phone, match_key, document,
-        installation_point, debt_cents, invoice_number, uf, priority, state, due_at, created_at, updated_at)
+        installation_point, debt_cents, invoice_number, uf, priority, line, state, due_at, created_at, updated_at)
     SELECT %(tenant_id)s, gen_random_uuid(), %(campaign_id)s, %(import_id)s, name, phone, match_key, document,
-        nullif(point, ''), cents, nullif(invoice, ''), nullif(uf, ''), priority, 'pending', %(now)s, %(now)s, %(now)s
+        nullif(point, ''), cents, nullif(invoice, ''), nullif(uf, ''), priority, line, 'pending', %(now)s, %(now)s,
+        %(now)s
     FROM unnest(%(names)s::text[], %(phones)s::text[], %(match_keys)s::text[], %(documents)s::text[],
-        %(points)s::text[], %(cents)s::bigint[], %(invoices)s::text[], %(ufs)s::text[], %(priorities)s::integer[])
-        AS given (name, phone, match_key, document, point, cents, invoice, uf, priority)
+        %(points)s::text[], %(cents)s::bigint[], %(invoices)s::text[], %(ufs)s::text[], %(priorities)s::integer[],
+        %(lines)s::integer[]) AS given (name, phone, match_key, document, point, cents, invoice, uf, priority, line)
     ORDER BY document
     ON CONFLICT (tenant_id, campaign_id, document) DO NOTHING
     RETURNING document
@@ -318,9 +319,10 @@ async def known_targets(connection: Connection, campaign_id: UUID, documents: Se
 
 
 async def add_targets(
-    connection: Connection, row: ImportRow, targets: Sequence[NewTarget], *, now: datetime
+    connection: Connection, row: ImportRow, numbered: Sequence[tuple[int, NewTarget]], *, now: datetime
 ) -> set[str]:
-    """Insert targets, waiting to be planned; give the documents of those that the campaign did not have."""
+    """Insert targets with the numbers of their lines; give the documents of those that the campaign did not have."""
+    targets = [target for _, target in numbered]
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(
             _ADD_TARGETS,
@@ -333,7 +335,7 @@ async def add_targets(
                 "cents": [target.debt_cents for target in targets],
                 "invoices": [target.invoice_number or "" for target in targets],
                 "ufs": [target.uf or "" for target in targets],
-                "priorities": [target.priority for target in targets],
+                "priorities": [target.priority for target in targets], "lines": [line for line, _ in numbered],
             },
         )  # fmt: skip
         return set(await cursor.fetchall())

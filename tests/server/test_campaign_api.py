@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -477,6 +478,37 @@ async def test_patch_of_a_template_cannot_empty_it(api: Api, headers: Headers) -
     assert refused["error"]["details"] == [{"field": "body", "problem": "não pode ser null"}]
 
 
+class Bells:
+    """Hears which drains are rung for."""
+
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+
+    async def ring(self, job: str) -> None:
+        self.rung.append(job)
+
+
+async def test_scheduler_is_rung_for_what_is_due_earlier(api: Api, headers: Headers, story: Story) -> None:
+    bells = Bells()
+    api.app.state.deps = replace(api.deps, queue=bells)
+    draft = f"/campaigns/{(await _new(api, headers))['id']}"
+    await _send(api, "PATCH", draft, headers, {"name": "Outra"})
+    await _send(api, "PUT", "/holidays", headers, {"day": "2026-12-08", "name": "Padroeira"}, 201)
+    await _send(api, "DELETE", "/holidays?day=2026-12-08", headers, status=204)
+    assert bells.rung == []
+    await story.target(0)
+    await story.execute("UPDATE campaigns SET status = 'active' WHERE id = %(id)s", id=story.campaign.id)
+    await _send(api, "PATCH", f"/campaigns/{story.campaign.id}", headers, {"scheduleEnd": "18:00"})
+    assert bells.rung == ["scheduling"]
+    await story.execute(
+        "UPDATE targets SET state = 'scheduled', method = 'whatsapp', due_at = '2030-01-02T12:00:00Z', "
+        """outcome_details = '{"postponed": {"reason": "holiday", "count": 1}}'"""
+    )
+    await _send(api, "PUT", "/holidays", headers, {"day": "2026-12-08", "name": "Padroeira"}, 201)
+    await _send(api, "DELETE", "/holidays?day=2026-12-08", headers, status=204)
+    assert bells.rung == ["scheduling"] * 2
+
+
 async def test_holidays_are_written_renamed_and_removed(api: Api, headers: Headers) -> None:
     body = {"day": "2026-12-08", "name": "Padroeira"}
     assert await _send(api, "PUT", "/holidays", headers, body, 201) == body | {"uf": None}
@@ -544,6 +576,17 @@ async def test_stats_add_up_and_mean_what_they_say(api: Api, headers: Headers, s
         100,
         {"outside_hours": 1},
     )
+    assert stats["nextContactAt"] is None
+    await story.execute("UPDATE targets SET state = 'scheduled', method = 'voice', due_at = '2030-01-02T12:00:00Z'")
+    await story.execute(
+        "UPDATE targets SET method = 'sms', due_at = '2030-01-01T12:00:00Z' "
+        "WHERE id = (SELECT min(id::text)::uuid FROM targets)"
+    )
+    for status, at in (("active", "2030-01-01T12:00:00Z"), ("paused", None)):
+        await story.execute(
+            "UPDATE campaigns SET status = %(status)s WHERE id = %(id)s", status=status, id=story.campaign.id
+        )
+        assert (await _get(api, f"/campaigns/{story.campaign.id}/stats", headers))["nextContactAt"] == at
     empty = await _new(api, headers)
     rates = (await _get(api, f"/campaigns/{empty['id']}/stats", headers))["rates"]
     assert set(rates.values()) == {None}

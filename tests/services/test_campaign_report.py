@@ -235,7 +235,7 @@ def test_funnel_never_grows_wider_than_the_list() -> None:
         without_outcome=0, outcomes={}, debt_cents=0, reached=4, delivered=3, read=2, responded=2, promised=1, paid=0,
         paid_without_contact=0, reminders=0, methods={}, skipped={}, postponed={}, pending_promises=0,
         fulfilled_promises=0, broken_promises=0, renegotiated_promises=0, promised_cents=0, fulfilled_cents=0,
-        spent_cents=0, budget_cents=None,
+        spent_cents=0, budget_cents=None, next_contact_at=None,
     )  # fmt: skip
     assert [(step.count, step.width) for step in funnel(figures)] == [
         (4, "100.00"), (4, "100.00"), (3, "75.00"), (2, "50.00"), (2, "50.00"), (1, "25.00"), (0, "0.00"),

@@ -10,6 +10,7 @@ import pytest
 
 from domain.campaigns import CampaignStatus, Method, TargetOutcome, TargetState
 from domain.errors import (
+    CampaignBudgetExhausted,
     CampaignCannotBecome,
     CampaignHasContacts,
     CampaignNotEditable,
@@ -37,6 +38,7 @@ from services.campaigns import (
     patch_campaign,
     pause_campaign,
 )
+from services.contact_guard import pause_campaign as gate_pause
 from services.planning import Planning
 from store import campaigns, channel_accounts, contact_decisions, events, message_templates, targets
 from store.contact_decisions import NewDecision
@@ -375,6 +377,28 @@ async def test_ceiling_set_later_counts_what_was_spent_before(desk: Desk) -> Non
 
     assert (await desk.patch(campaign, budget_cents=500)).row.spent_cents == 52
     assert (await desk.patch(campaign, budget_cents=600)).row.spent_cents == 52
+
+
+async def test_campaign_without_money_for_one_more_contact_is_not_started(desk: Desk) -> None:
+    campaign = await desk.create(budget_cents=100)
+    await add_many(desk.database, campaign.row, 2, now=NOW)
+    async with desk.database.tenant(desk.tenant_id) as connection:
+        await campaigns.set_spent(connection, campaign.row.id, 61)  # a message costs 40
+    with pytest.raises(CampaignBudgetExhausted) as refused:
+        await desk.activate(campaign)
+    assert (refused.value.budget_cents, refused.value.spent_cents) == (100, 61)
+    await desk.patch(campaign, budget_cents=101)
+    assert (await desk.activate(campaign)).row.status is CampaignStatus.ACTIVE
+
+
+async def test_gate_that_comes_after_a_pause_leaves_its_reason(desk: Desk) -> None:
+    campaign = await desk.started()
+    await pause_campaign(desk.database, desk.tenant_id, campaign.row.id, now=NOW, reason="feriado local")
+    async with desk.database.tenant(desk.tenant_id) as connection:
+        await gate_pause(connection, desk.tenant_id, campaign.row.id, reason="budget_exhausted", now=NOW)
+    row = (await get_campaign(desk.database, desk.tenant_id, campaign.row.id)).row
+    assert (row.status, row.pause_reason) == (CampaignStatus.PAUSED, "feriado local")
+    assert (await desk.event_kinds()).count("campaign_paused") == 1
 
 
 async def test_completed_campaign_stays_as_it_is(desk: Desk) -> None:

@@ -112,6 +112,7 @@ async def test_small_file_is_taken_at_once(desk: Desk) -> None:
     assert {target["state"] for target in targets} == {"pending"}
     assert {target["import_id"] for target in targets} == {row.id}
     assert {target["due_at"] for target in targets} == {desk.clock.now()}
+    assert [target["line"] for target in targets] == [2, 3]
     assert targets[0]["client_name"] == "João da Conceição 1"
     assert targets[0]["phone"] == "+5511980000001"
     assert targets[0]["document"] == cpf_of(100_000_001)

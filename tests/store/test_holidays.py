@@ -16,7 +16,8 @@ from store.holidays import HolidayRow
 from tests.factories import make_tenant, open_database
 from tests.fakes_clock import DEFAULT_NOW
 
-TODAY = DEFAULT_NOW.date()
+NOW = DEFAULT_NOW
+TODAY = NOW.date()
 SANTO_ANTONIO = HolidayRow(day=date(2027, 6, 14), uf="", name="Santo Antônio")
 OF_GOIAS = HolidayRow(day=date(2027, 6, 14), uf="GO", name="Divino Pai Eterno")
 CITY_DAY = HolidayRow(day=date(2026, 12, 9), uf="SP", name="Aniversário da cidade")
@@ -60,11 +61,11 @@ async def test_putting_a_day_again_renames_it(database: Database) -> None:
 async def test_a_deleted_day_is_gone_and_others_of_the_day_stay(database: Database) -> None:
     tenant_id = await make_tenant(database)
     await put_all(database, tenant_id, SANTO_ANTONIO, OF_GOIAS)
-    await delete_holiday(database, tenant_id, day=SANTO_ANTONIO.day, uf=None)
+    await delete_holiday(database, tenant_id, day=SANTO_ANTONIO.day, uf=None, now=NOW)
     assert await list_holidays(database, tenant_id, first_year=2027, last_year=2027) == [OF_GOIAS]
     with pytest.raises(NotFound):
-        await delete_holiday(database, tenant_id, day=SANTO_ANTONIO.day, uf="")
-    await delete_holiday(database, tenant_id, day=OF_GOIAS.day, uf="go")
+        await delete_holiday(database, tenant_id, day=SANTO_ANTONIO.day, uf="", now=NOW)
+    await delete_holiday(database, tenant_id, day=OF_GOIAS.day, uf="go", now=NOW)
     assert await list_holidays(database, tenant_id, first_year=2027, last_year=2027) == []
 
 
@@ -73,7 +74,7 @@ async def test_days_of_another_tenant_are_neither_seen_nor_deleted(database: Dat
     await put_all(database, other, CITY_DAY)
     assert await list_holidays(database, mine, first_year=2026, last_year=2026) == []
     with pytest.raises(NotFound):
-        await delete_holiday(database, mine, day=CITY_DAY.day, uf="SP")
+        await delete_holiday(database, mine, day=CITY_DAY.day, uf="SP", now=NOW)
     await put_all(database, mine, CITY_DAY)  # the same day of both
     assert await list_holidays(database, other, first_year=2026, last_year=2026) == [CITY_DAY]
 

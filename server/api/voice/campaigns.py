@@ -205,6 +205,8 @@ async def patch_campaign(
     patched = await campaigns.patch_campaign(
         deps.database, caller.tenant_id, campaign_id, body.domain(), now=deps.clock.now()
     )
+    if patched.row.status is CampaignStatus.ACTIVE:
+        await deps.queue.ring("scheduling")
     return Campaign.of(patched)
 
 

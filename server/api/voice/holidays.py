@@ -73,11 +73,17 @@ async def put_holiday(deps: ProcessDeps, caller: WritesCampaigns, body: NewHolid
     return Holiday.of(row)
 
 
-@router.delete("", status_code=204, summary="Remove a holiday")
+@router.delete(
+    "",
+    status_code=204,
+    summary="Remove a holiday",
+    description="Whom a holiday had put off is planned anew.",
+)
 async def delete_holiday(
     deps: ProcessDeps,
     caller: WritesCampaigns,
     day: Annotated[Day, Query(description="Which day")],
     uf: Annotated[Uf | None, Query(description="The state it was written for; left out: everywhere")] = None,
 ) -> None:
-    await holidays.delete_holiday(deps.database, caller.tenant_id, day=day, uf=uf)
+    if await holidays.delete_holiday(deps.database, caller.tenant_id, day=day, uf=uf, now=deps.clock.now()):
+        await deps.queue.ring("scheduling")

@@ -34,6 +34,7 @@ from store.imports import ImportRow, ImportStatus, LineError
 
 router = APIRouter(tags=["imports"])
 
+_HEADING = 1  # line of the file: a caller counts debtors
 _MOST_ERRORS = 1_000
 _PREVIEW_ERRORS = 100
 _MAPPING_BYTES = 16 * 1024
@@ -74,8 +75,8 @@ _IMPORT_EXAMPLE: JsonDict = {
     "status": "running",
     "failure": None,
     "note": None,
-    "totalLines": 100001,
-    "processedLines": 42001,
+    "totalLines": 100000,
+    "processedLines": 42000,
     "imported": 41800,
     "rejected": 150,
     "duplicates": 50,
@@ -131,7 +132,7 @@ class Import(Given):
     status: ImportStatus
     failure: Failure | None
     note: str | None
-    total_lines: int | None = JsonField(description="Of the file; until the end it may be an estimate")
+    total_lines: int | None = JsonField(description="Without the heading; until the end it may be an estimate")
     processed_lines: int
     imported: int
     rejected: int
@@ -149,7 +150,8 @@ class Import(Given):
             id=row.id, campaign_id=row.campaign_id, file_name=row.file_name, file_kind=row.file_kind,
             size_bytes=row.size_bytes, status=row.status,
             failure=Failure.of(row.failure, language) if row.failure else None, note=_note(row, language),
-            total_lines=row.total_lines, processed_lines=row.next_line - 1, imported=row.imported,
+            total_lines=None if row.total_lines is None else max(row.total_lines - _HEADING, 0),
+            processed_lines=max(row.next_line - 1 - _HEADING, 0), imported=row.imported,
             rejected=row.rejected, duplicates=row.duplicates,
             rows_per_second=None if rate is None else round(rate, 1),
             eta_seconds=None if remaining is None else round(remaining, 1), created_at=row.created_at,
@@ -269,7 +271,10 @@ class _Upload:
 @asynccontextmanager
 async def _uploaded(request: Request) -> AsyncIterator[_Upload]:
     """Read the form, after the caller was checked; the file lies on disk beyond its first megabyte."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    sent_as = request.headers.get("content-type", "").lower()
+    if not sent_as or sent_as.startswith("application/x-www-form-urlencoded"):
+        raise _unfit("file", "missing", "Field required")
+    if not sent_as.startswith("multipart/form-data"):
         raise HTTPException(415)
     async with request.form(max_files=1, max_fields=1, max_part_size=_MAPPING_BYTES) as form:
         upload, mapping = form.get("file"), form.get("mapping")

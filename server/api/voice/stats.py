@@ -1,6 +1,7 @@
 """How campaigns stand and what they achieve, as JSON, for Prometheus, and as a report to keep."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from typing import IO, Annotated, Final, Literal
 from uuid import UUID
 
@@ -108,6 +109,7 @@ class StatsGiven(Given):
                     "calls": 12,
                     "spentCents": 16720,
                     "budgetCents": 50000,
+                    "nextContactAt": "2026-11-23T11:00:00Z",
                     "funnel": {
                         "imported": 500, "contacted": 390, "delivered": 372, "read": 288, "responded": 210,
                         "promised": 96, "paid": 104, "paidWithoutContact": 16,
@@ -143,6 +145,7 @@ class StatsGiven(Given):
     calls: int
     spent_cents: int
     budget_cents: int | None
+    next_contact_at: datetime | None = Field(description="When the next contact is planned; null: none, or not active")
     funnel: FunnelGiven
     promises: PromisesGiven
     skipped: dict[str, int] = Field(description="Decisions against a contact, by reason")
@@ -225,6 +228,7 @@ def _stats(campaign_id: UUID, figures: Figures) -> StatsGiven:
         completed=figures.completed, outcomes=dict(figures.outcomes), without_outcome=figures.without_outcome,
         debt_cents=figures.debt_cents, attempts=_attempts(figures), methods=_methods(figures),
         calls=contacts_by(figures, Method.VOICE), spent_cents=figures.spent_cents, budget_cents=figures.budget_cents,
+        next_contact_at=figures.next_contact_at,
         funnel=funnel, promises=promises, skipped=dict(figures.skipped), postponed=dict(figures.postponed),
         rates=_rates(figures),
     )  # fmt: skip
