@@ -10,6 +10,9 @@ from domain.campaigns import Move, Standing, TargetOutcome, TargetState
 from domain.contact_hours import Place, local_day
 from domain.promised_day import protected_until
 
+CallPurpose = Literal["campaign", "requested", "inbound"]
+"""Why a call is made: a campaign wants it, the customer asked for it, or the customer rang us."""
+
 
 class CallStatus(StrEnum):
     """Life of a call. An ending never becomes anything else."""
@@ -121,6 +124,11 @@ def after_ending(
         return Move(state=TargetState.COMPLETED, outcome=outcome, due_at=None)
     since = target.last_attempt_at or now
     return Move(state=TargetState.PENDING, outcome=outcome, due_at=max(now, since + retry_gap))
+
+
+def minutes_cost(duration_seconds: int | None, *, cents_per_minute: int) -> int:
+    """Give what a call costs by our own rate: begun minutes count whole."""
+    return -(-(duration_seconds or 0) // 60) * cents_per_minute
 
 
 def read_choice(digits: str) -> CallChoice | Literal["other"] | None:

@@ -12,7 +12,9 @@ class Provider(StrEnum):
     EVOLUTION = "evolution"
     TWILIO_WHATSAPP = "twilio_whatsapp"
     TWILIO_SMS = "twilio_sms"
-    TWILIO_VOICE = "twilio_voice"  # calls only: no message is ever sent through it
+    TWILIO_VOICE = "twilio_voice"  # this and the next two: calls only, no message is ever sent through them
+    RETELL = "retell"
+    VAPI = "vapi"
     SIMULATOR = "simulator"
 
 

@@ -1,20 +1,23 @@
 """Phone calls: claimed by their due_at like all work, moved by the provider's callbacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row, scalar_row
+from psycopg.types.json import Jsonb
 
-from domain.calls import SHORT_CALL_SECONDS, CallChoice, CallReport, CallStatus
+from domain.calls import SHORT_CALL_SECONDS, CallChoice, CallPurpose, CallReport, CallStatus
 from store.database import Connection
 
-_COLUMNS: LiteralString = """
+COLUMNS: LiteralString = """
     tenant_id, id, channel_account_id, contact_id, conversation_id, target_id, direction, phone, status, status_at,
     sequence_number, provider_call_id, answered_by, choice, duration_seconds, error_code, cost_cents, due_at, attempts,
-    locked_by, locked_until, flagged_at, created_at, answered_at, ended_at, processed_at
+    locked_by, locked_until, flagged_at, created_at, answered_at, ended_at, processed_at, purpose, request_id,
+    agent_version, disconnection_reason, recording_url, provider_transcript, transferred_to, summary, summary_due_at,
+    summary_message_id
 """
 
 
@@ -46,6 +49,16 @@ class CallRow:
     answered_at: datetime | None
     ended_at: datetime | None
     processed_at: datetime | None
+    purpose: CallPurpose = "campaign"
+    request_id: UUID | None = None
+    agent_version: str | None = None
+    disconnection_reason: str | None = None  # the provider's own word
+    recording_url: str | None = None
+    provider_transcript: Sequence[Mapping[str, object]] | None = None  # [{"role", "text", "startSeconds"}]
+    transferred_to: str | None = None
+    summary: str | None = None
+    summary_due_at: datetime | None = None
+    summary_message_id: UUID | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", CallStatus(self.status))
@@ -74,8 +87,8 @@ _OWNERS_BY_PROVIDER_ID: LiteralString = """
     SELECT tenant_id, id, channel_account_id FROM calls
     WHERE provider_call_id = %(provider_call_id)s ORDER BY id LIMIT 2
 """
-_BY_ID: LiteralString = f"SELECT {_COLUMNS} FROM calls WHERE id = %(id)s"
-_LOCK: LiteralString = f"SELECT {_COLUMNS} FROM calls WHERE id = %(id)s FOR NO KEY UPDATE"
+_BY_ID: LiteralString = f"SELECT {COLUMNS} FROM calls WHERE id = %(id)s"
+_LOCK: LiteralString = f"SELECT {COLUMNS} FROM calls WHERE id = %(id)s FOR NO KEY UPDATE"
 _PROVIDER_TOOK: LiteralString = """
     UPDATE calls SET provider_call_id = coalesce(provider_call_id, %(provider_call_id)s),
         status = CASE WHEN status IN ('dialing', 'unknown') THEN 'queued' ELSE status END,
@@ -110,6 +123,30 @@ _ADD: LiteralString = """
         provider_call_id = coalesce(provider_call_id, %(provider_call_id)s)
     WHERE id = %(id)s
 """
+_NOTE_FACTS: LiteralString = """
+    UPDATE calls SET answered_by = coalesce(answered_by, %(answered_by)s),
+        disconnection_reason = coalesce(%(disconnection_reason)s, disconnection_reason),
+        recording_url = coalesce(%(recording_url)s, recording_url), cost_cents = coalesce(%(cost_cents)s, cost_cents),
+        provider_transcript = coalesce(%(provider_transcript)s, provider_transcript),
+        agent_version = coalesce(%(agent_version)s, agent_version),
+        transferred_to = coalesce(%(transferred_to)s, transferred_to),
+        duration_seconds = coalesce(duration_seconds, %(duration_seconds)s)
+    WHERE id = %(id)s
+"""
+# Somebody spoke: what the provider calls a talk with an answering machine is none.
+_HAS_TALK: LiteralString = """
+    status = 'completed' AND coalesce(answered_by, 'human') NOT LIKE 'machine%%' AND coalesce(answered_by, '') <> 'fax'
+    AND (EXISTS (SELECT FROM messages m WHERE m.tenant_id = k.tenant_id AND m.call_id = k.id AND m.direction = 'in')
+         OR k.provider_transcript @? '$[*] ? (@.role == "user")')
+"""
+_WANT_SUMMARY: LiteralString = f"""
+    UPDATE calls k SET summary_due_at = %(due_at)s
+    WHERE id = %(id)s AND processed_at IS NOT NULL AND summary IS NULL AND summary_due_at IS NULL AND {_HAS_TALK}
+"""
+_NEWEST_OF_REQUEST: LiteralString = """
+    SELECT id FROM calls WHERE request_id = %(request_id)s ORDER BY created_at DESC, id DESC LIMIT 1
+"""
+_PRICE: LiteralString = "UPDATE calls SET cost_cents = %(cost_cents)s WHERE id = %(id)s AND cost_cents IS NULL"
 _CHOOSE: LiteralString = "UPDATE calls SET choice = %(choice)s WHERE id = %(id)s"
 _CLAIM: LiteralString = f"""
     WITH due AS (
@@ -119,7 +156,7 @@ _CLAIM: LiteralString = f"""
     )
     UPDATE calls k SET locked_by = %(worker)s, locked_until = %(locked_until)s
     FROM due WHERE k.tenant_id = due.tenant_id AND k.id = due.id
-    RETURNING {", ".join("k." + name.strip() for name in _COLUMNS.split(","))}
+    RETURNING {", ".join("k." + name.strip() for name in COLUMNS.split(","))}
 """
 _PROCESSED: LiteralString = """
     UPDATE calls SET processed_at = %(now)s, due_at = NULL, locked_by = NULL, locked_until = NULL WHERE id = %(id)s
@@ -151,7 +188,7 @@ _COUNTS: LiteralString = f"""
 _CONTACTS_SINCE: LiteralString = """
     SELECT decided_at FROM contact_decisions
     WHERE (document = %(document)s OR match_key = %(match_key)s) AND decided_at > %(since)s
-      AND verdict = 'contact' AND voided_at IS NULL AND engine <> 'reminder'
+      AND verdict = 'contact' AND voided_at IS NULL AND engine NOT IN ('reminder', 'escalation')
 """
 _NOTE_TARGET: LiteralString = """
     UPDATE targets SET call_sid = %(call_sid)s, updated_at = %(now)s
@@ -236,6 +273,42 @@ async def add(connection: Connection, call_id: UUID, report: CallReport) -> None
             "provider_call_id": report.provider_call_id,
         },
     )  # fmt: skip
+
+
+async def note_facts(
+    connection: Connection, call_id: UUID, *, disconnection_reason: str | None, recording_url: str | None,
+    cost_cents: int | None, provider_transcript: Sequence[Mapping[str, object]] | None, agent_version: str | None,
+    answered_by: str | None, transferred_to: str | None, duration_seconds: int | None,
+) -> None:  # fmt: skip
+    """Keep what a provider tells besides the status; None leaves what is known. Later words win, but who answered
+    and how long it took are told once."""
+    transcript = None if provider_transcript is None else Jsonb([dict(entry) for entry in provider_transcript])
+    await connection.execute(
+        _NOTE_FACTS,
+        {
+            "id": call_id, "disconnection_reason": disconnection_reason, "recording_url": recording_url,
+            "cost_cents": cost_cents, "provider_transcript": transcript, "agent_version": agent_version,
+            "answered_by": answered_by, "transferred_to": transferred_to, "duration_seconds": duration_seconds,
+        },
+    )  # fmt: skip
+
+
+async def want_summary(connection: Connection, call_id: UUID, *, due_at: datetime) -> bool:
+    """Ask once for the summary of a call that is settled and had talk in it; False when there is nothing to ask for."""
+    cursor = await connection.execute(_WANT_SUMMARY, {"id": call_id, "due_at": due_at})
+    return cursor.rowcount == 1
+
+
+async def newest_of_request(connection: Connection, request_id: UUID) -> UUID | None:
+    """Find the call that a request waits for."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_NEWEST_OF_REQUEST, {"request_id": request_id})
+        return await cursor.fetchone()
+
+
+async def price(connection: Connection, call_id: UUID, *, cost_cents: int) -> None:
+    """Note what a call costs by our own rate, until the provider tells better."""
+    await connection.execute(_PRICE, {"id": call_id, "cost_cents": cost_cents})
 
 
 async def choose(connection: Connection, call_id: UUID, choice: CallChoice) -> None:

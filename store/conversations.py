@@ -10,11 +10,11 @@ from psycopg.rows import class_row, scalar_row
 
 from store.database import Connection
 
-_COLUMNS: LiteralString = """
+COLUMNS: LiteralString = """
     tenant_id, id, contact_id, channel_account_id, address_kind, address_value, status, closing_reason, closed_at,
     source, assigned_agent, current_agent, handler, handoff_reason, handed_off_at, turn_due_at, first_unanswered_at,
     last_inbound_at, last_outbound_at, last_inbound_seq, answered_seq, history_seq, turn_seq, locked_by,
-    locked_until, failures, checkpoint_id, created_at
+    locked_until, failures, checkpoint_id, last_turn_at, created_at
 """
 
 
@@ -47,11 +47,12 @@ class ConversationRow:
     locked_until: datetime | None
     failures: int
     checkpoint_id: str | None
+    last_turn_at: datetime | None
     created_at: datetime
 
 
-_BY_ID: LiteralString = f"SELECT {_COLUMNS} FROM conversations WHERE id = %(id)s"
-_LOCK: LiteralString = f"SELECT {_COLUMNS} FROM conversations WHERE id = %(id)s FOR UPDATE"
+_BY_ID: LiteralString = f"SELECT {COLUMNS} FROM conversations WHERE id = %(id)s"
+_LOCK: LiteralString = f"SELECT {COLUMNS} FROM conversations WHERE id = %(id)s FOR UPDATE"
 _LIVE: LiteralString = """
     SELECT id FROM conversations
     WHERE channel_account_id = %(channel_account_id)s AND contact_id = %(contact_id)s AND status IN ('open', 'waiting')
@@ -66,7 +67,7 @@ _OPEN: LiteralString = """
     RETURNING id
 """
 _PAGE: LiteralString = f"""
-    SELECT {_COLUMNS} FROM conversations
+    SELECT {COLUMNS} FROM conversations
     WHERE (%(status)s::text IS NULL OR status = %(status)s)
       AND (%(handler)s::text IS NULL OR handler = %(handler)s)
       AND (%(contact_id)s::uuid IS NULL OR contact_id = %(contact_id)s)
@@ -87,7 +88,7 @@ _CLAIM: LiteralString = f"""
     )
     UPDATE conversations c SET locked_by = %(runner)s, locked_until = %(locked_until)s, turn_seq = c.turn_seq + 1
     FROM due WHERE c.tenant_id = due.tenant_id AND c.id = due.id
-    RETURNING {", ".join("c." + name.strip() for name in _COLUMNS.split(","))}
+    RETURNING {", ".join("c." + name.strip() for name in COLUMNS.split(","))}
 """
 _NEXT_DUE: LiteralString = """
     SELECT min(turn_due_at) AS due_at FROM (
@@ -108,7 +109,7 @@ _COMMIT_TURN: LiteralString = """
         status = CASE WHEN status = 'open' THEN 'waiting' ELSE status END,
         current_agent = coalesce(%(agent)s, current_agent),
         last_outbound_at = CASE WHEN %(has_reply)s THEN %(now)s::timestamptz ELSE last_outbound_at END,
-        checkpoint_id = coalesce(%(checkpoint_id)s, checkpoint_id),
+        checkpoint_id = coalesce(%(checkpoint_id)s, checkpoint_id), last_turn_at = %(now)s,
         locked_by = NULL, locked_until = NULL, failures = 0
     WHERE id = %(id)s AND turn_seq = %(turn_seq)s AND locked_by = %(runner)s
 """

@@ -18,8 +18,17 @@ _PERSON: LiteralString = """
               WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id AND a.match_key IS NOT NULL
                 AND NOT c.facts ? 'wrong_person') AS match_keys,
         coalesce((SELECT s.value <> 'false' FROM platform_settings s WHERE s.key = 'is_bot_enabled'), true)
-            AS is_platform_bot_enabled
-    FROM contacts c WHERE c.id = %(id)s
+            AS is_platform_bot_enabled,
+        newer.id AS newer_conversation_id, newer.checkpoint_id AS newer_checkpoint_id, newer.medium AS newer_medium
+    FROM contacts c
+    LEFT JOIN LATERAL (
+        SELECT o.id, o.checkpoint_id, a.medium
+        FROM conversations o JOIN channel_accounts a ON a.tenant_id = o.tenant_id AND a.id = o.channel_account_id
+        WHERE o.tenant_id = c.tenant_id AND o.contact_id = c.id AND o.id <> %(conversation_id)s
+          AND o.checkpoint_id IS NOT NULL AND o.last_turn_at > %(since)s AND (%(is_call)s OR a.medium = 'voice')
+        ORDER BY o.last_turn_at DESC LIMIT 1
+    ) newer ON true
+    WHERE c.id = %(id)s
 """
 _TRACE: LiteralString = """
     INSERT INTO turns (tenant_id, conversation_id, turn_seq, outcome, agent, verdict, model, prompt_version, trace,
@@ -53,6 +62,10 @@ class PersonRow:
     identity_tries_on: date | None
     match_keys: list[str]
     is_platform_bot_enabled: bool  # the global switch (store/platform_settings), read along with the person
+    # The contact's conversation whose last turn is newer than ours, when one of the two is a call (ADR 15).
+    newer_conversation_id: UUID | None
+    newer_checkpoint_id: str | None
+    newer_medium: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,10 +82,14 @@ class TurnRow:
     finished_at: datetime
 
 
-async def person(connection: Connection, contact_id: UUID) -> PersonRow | None:
-    """Read a contact with the match keys of its phones; none when the phone turned out to be another person's."""
+async def person(
+    connection: Connection, contact_id: UUID, *, conversation_id: UUID, since: datetime, is_call: bool
+) -> PersonRow | None:
+    """Read a contact with the match keys of its phones (none when the phone turned out to be another person's), and
+    with what it said elsewhere since: a call takes up any conversation, a conversation takes up calls."""
+    parameters = {"id": contact_id, "conversation_id": conversation_id, "since": since, "is_call": is_call}
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
-        await cursor.execute(_PERSON, {"id": contact_id})
+        await cursor.execute(_PERSON, parameters)
         return await cursor.fetchone()
 
 
