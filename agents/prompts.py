@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -13,6 +13,7 @@ import structlog
 import yaml
 
 from domain.dates_ptbr import weekday_name
+from domain.messages import Medium
 from domain.ports import Clock
 from domain.turns import TurnContext
 from store.database import Database
@@ -20,7 +21,8 @@ from store.prompts import list_active_prompts
 
 logger = structlog.get_logger(__name__)
 
-PROMPT_NAMES = ("persona", "cobranca", "sales", "router", "critique", "refiner")
+PROMPT_NAMES = ("persona", "cobranca", "sales", "router", "critique", "refiner", "voice", "summary")
+_SPOKEN = frozenset({"persona", "cobranca", "sales", "refiner"})  # what they write is read aloud in a call
 VARIABLES = frozenset(
     {
         "now", "today", "weekday", "channel", "source", "agent", "contact.name", "tenant.name", "tenant.tone",
@@ -100,10 +102,14 @@ class Prompts:
         self._clock = clock
         self._cached: dict[UUID, tuple[datetime, dict[str, Prompt]]] = {}
 
-    async def get(self, tenant_id: UUID, name: str) -> Prompt:
-        """Give the tenant's active version, else the shipped one."""
+    async def get(self, tenant_id: UUID, name: str, *, medium: Medium | None = None) -> Prompt:
+        """Give the tenant's active version, else the shipped one. In a call, how to speak on the phone follows it."""
         own = await self._own(tenant_id)
-        return own.get(name) or shipped_prompt(name)
+        prompt = own.get(name) or shipped_prompt(name)
+        if medium is not Medium.VOICE or name not in _SPOKEN:
+            return prompt
+        voice = own.get("voice") or shipped_prompt("voice")
+        return replace(prompt, number=f"{prompt.number}.voice{voice.number}", body=f"{prompt.body}\n\n{voice.body}")
 
     async def _own(self, tenant_id: UUID) -> dict[str, Prompt]:
         now = self._clock.now()
@@ -125,8 +131,8 @@ class Prompts:
 
 
 def variables_of(turn: TurnContext, *, agent: str) -> dict[str, str]:
-    """Give the values of the variables for one turn, times in the tenant's zone."""
-    local = turn.now.astimezone(turn.tenant.time_zone)
+    """Give the values of the variables for one turn, times where the customer is."""
+    local = turn.now.astimezone(turn.zone)
     settings = turn.tenant.settings
     return {
         "now": f"{local:%d/%m/%Y %H:%M}",

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -12,8 +13,11 @@ from agents.prompts import safe_name
 from domain import intents
 from domain.dates_ptbr import DateReading, format_date, read_dates, weekday_name
 from domain.documents import find_document_attempts, find_documents
+from domain.messages import Medium
 from domain.money import find_amounts, format_brl
-from domain.turns import Agreement, Identity, TurnContext
+from domain.spoken_digits import SpokenDocument, hear_document
+from domain.spoken_hearing import is_unintelligible, plainly_said
+from domain.turns import Agreement, CallContext, Identity, TurnContext
 from domain.wording import called_name
 
 MARK = "Contexto do turno"
@@ -21,10 +25,17 @@ MARK = "Contexto do turno"
 _HEAD_CHARS, _TAIL_CHARS = 800, 400
 _BURST_CHARS = 3000
 _SHORT_CHARS = 200
+CARRIED = "carried"
+"""Marks a customer's message that was said in another conversation (graphs/memory.py)."""
 _MOST_WISHES = 20
 _MOST_OPTIONS = 4
+_CPF_LENGTH = 11
+_REPLIES_BACK = 3
 # What the runner writes for a message without words: "[O cliente enviou um áudio, que você não consegue ouvir]".
 WITHOUT_WORDS = re.compile(r"\[O cliente enviou [^\]\n]{1,120}\]")
+_ASKS_DOCUMENT = re.compile(r"\b(?:cpf|cnpj)\b|\b(?:n[uú]meros|d[ií]gitos)\b", re.IGNORECASE)
+_ASKS_AMOUNT = re.compile(r"\b(?:quanto|valor|total|mais antiga)\b", re.IGNORECASE)
+_PURPOSES = {"campaign": "campanha", "requested": "pedida", "received": "recebida"}
 _STATUS = {"certain": "certa", "ask": "perguntar", "invalid": "invalida"}
 _REASONS = {
     "open_ended": "a data ficou em aberto",
@@ -60,6 +71,10 @@ class Heard:
     is_wrong_person: bool
     is_yes: bool
     is_no: bool
+    # In a call only:
+    spoken_documents: tuple[str, ...] = ()  # said in full, group by group; they stand in `customer_texts` too
+    document_digits: int = 0  # figures of a document that is not complete yet
+    is_unintelligible: bool = False  # nothing of the new utterances was understood
 
     @property
     def text(self) -> str:
@@ -72,12 +87,30 @@ class Heard:
         return "\n".join(text for text in _newest(self.new_texts) if not WITHOUT_WORDS.fullmatch(text.strip()))
 
 
-def hear(messages: Sequence[BaseMessage], *, today: date) -> Heard:
-    """Read the messages since the last reply."""
+def hear(messages: Sequence[BaseMessage], *, today: date, medium: Medium = Medium.WHATSAPP) -> Heard:
+    """Read the messages since the last reply; what was said in another conversation is not heard here.
+
+    `today` is the customer's day (TurnContext.today).
+    """
+    messages = [message for message in messages if not _is_carried(message)]
     customer = tuple(_text(message) for message in messages if isinstance(message, HumanMessage))
     new = _new_texts(messages)
-    joined = "\n".join(_newest(new))
-    wishes = [text for text in new if len(text) <= _SHORT_CHARS or text in joined][-_MOST_WISHES:]
+    if medium is Medium.VOICE:
+        return _heard_in_call(messages, customer, new, today=today)
+    return _read(messages, customer, new, wording=new, today=today)
+
+
+def _is_carried(message: BaseMessage) -> bool:
+    return isinstance(message, HumanMessage) and CARRIED in message.additional_kwargs
+
+
+def _read(
+    messages: Sequence[BaseMessage], customer: tuple[str, ...], new: tuple[str, ...], *, wording: tuple[str, ...],
+    today: date,
+) -> Heard:  # fmt: skip
+    """Apply the rules to the wording of the new messages."""
+    joined = "\n".join(_newest(wording))
+    wishes = [text for text in wording if len(text) <= _SHORT_CHARS or text in joined][-_MOST_WISHES:]
     in_new, attempts = find_documents(joined), find_document_attempts(joined)
     return Heard(
         new_texts=new,
@@ -95,6 +128,68 @@ def hear(messages: Sequence[BaseMessage], *, today: date) -> Heard:
         is_yes=intents.is_affirmative(joined),
         is_no=intents.is_negative(joined),
     )
+
+
+def _heard_in_call(
+    messages: Sequence[BaseMessage], customer: tuple[str, ...], new: tuple[str, ...], *, today: date
+) -> Heard:
+    """Read utterances: as people speak, and with a document that was said group by group put together.
+
+    The document joins `customer_texts`, by which the tools know what the customer gave.
+    """
+    asked = _last_reply(messages)
+    expects_amount = _ASKS_AMOUNT.search(_question(asked)) is not None
+    wording = tuple(plainly_said(text, expects_amount=expects_amount) for text in new)
+    heard = _read(messages, customer, new, wording=wording, today=today)
+    said = _said_document(messages)
+    before = _said_document(messages[: len(messages) - len(new)])
+    documents = tuple(_punctuated(document) for document in said.documents)
+    is_new = bool(set(said.documents) - set(before.documents))
+    expects_document = _is_document_awaited(messages) or any(map(_ASKS_DOCUMENT.search, new))
+    return replace(
+        heard,
+        new_texts=wording,
+        customer_texts=customer + documents,
+        has_document=heard.has_document or bool(documents),
+        has_new_document=heard.has_new_document or is_new,
+        has_wrong_document=expects_document and said.has_wrong_digits and said != before and not is_new,
+        # What is left over after a whole document is of something else.
+        document_digits=said.digit_count if expects_document and not is_new else 0,
+        spoken_documents=documents,
+        is_unintelligible=bool(new) and all(map(is_unintelligible, new)),
+    )
+
+
+def _said_document(messages: Sequence[BaseMessage]) -> SpokenDocument:
+    """Put together what was said since a document was first asked for; where that gives none, all that was said."""
+    asked_at = next((at for at, message in enumerate(messages) if _asks_document(message)), 0)
+    said = tuple(_text(message) for message in messages[asked_at:] if isinstance(message, HumanMessage))
+    since = _put_together(said)
+    if since.documents or not asked_at:
+        return since
+    everything = _put_together(tuple(_text(message) for message in messages if isinstance(message, HumanMessage)))
+    return everything if everything.documents else since
+
+
+# What was said before is asked for again in the next turn of the call.
+_put_together = lru_cache(maxsize=1024)(hear_document)
+
+
+def _is_document_awaited(messages: Sequence[BaseMessage]) -> bool:
+    """Tell whether one of the last replies asked for it: "sem pressa, pode falar" does not end the asking."""
+    replies = [message for message in messages if isinstance(message, AIMessage) and message.text]
+    return any(map(_asks_document, replies[-_REPLIES_BACK:]))
+
+
+def _asks_document(message: BaseMessage) -> bool:
+    return isinstance(message, AIMessage) and _ASKS_DOCUMENT.search(str(message.text)) is not None
+
+
+def _punctuated(document: str) -> str:
+    """Write a document the way people type it, so that every rule that reads texts knows it."""
+    if len(document) == _CPF_LENGTH:
+        return f"{document[:3]}.{document[3:6]}.{document[6:9]}-{document[9:]}"
+    return f"{document[:2]}.{document[2:5]}.{document[5:8]}/{document[8:12]}-{document[12:]}"
 
 
 def _has_document(texts: Sequence[str]) -> bool:
@@ -133,11 +228,18 @@ def _new_texts(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
 
 def _expects_day(messages: Sequence[BaseMessage]) -> bool:
     """Tell whether the last reply asked for a day, so that a bare "15" is one."""
-    last = next((message for message in reversed(messages) if isinstance(message, AIMessage) and message.text), None)
-    if last is None:
-        return False
-    question = str(last.text).rsplit(".", 1)[-1].lower()
+    question = _question(_last_reply(messages))
     return "?" in question and any(word in question for word in (" dia", "data", "quando"))
+
+
+def _last_reply(messages: Sequence[BaseMessage]) -> str:
+    last = next((message for message in reversed(messages) if isinstance(message, AIMessage) and message.text), None)
+    return str(last.text) if last is not None else ""
+
+
+def _question(reply: str) -> str:
+    """Give the end of a reply, where its question stands."""
+    return reply.rsplit(".", 1)[-1].lower()
 
 
 def turn_context_message(
@@ -164,8 +266,8 @@ def context_block(
     promise: Agreement | None,
 ) -> dict[str, object]:
     """Give the block of docs/tools.md."""
-    local = turn.now.astimezone(turn.tenant.time_zone)
-    return {
+    local = turn.now.astimezone(turn.zone)
+    block: dict[str, object] = {
         "agente": agent,
         "assistente": turn.tenant.assistant_name,
         "empresa": turn.tenant.name,
@@ -193,6 +295,24 @@ def context_block(
         "negativo": heard.is_no,
         "campos": list(turn.custom_fields),
         "colunas": list(turn.stages),
+    }
+    return block | _call_block(turn, heard, identity) if turn.medium is Medium.VOICE else block
+
+
+def _call_block(turn: TurnContext, heard: Heard, identity: Identity) -> dict[str, object]:
+    """Give the keys that only a call has. A confirmed holder's document is not told again."""
+    call = turn.call or CallContext(direction="in", purpose="received")
+    document = heard.spoken_documents[-1] if heard.spoken_documents and identity["status"] != "confirmada" else None
+    return {
+        "documento_ouvido": document,
+        "digitos_ditos": heard.document_digits,
+        "nao_entendi": heard.is_unintelligible,
+        "ligacao": {
+            "direcao": "recebida" if call.direction == "in" else "feita",
+            "motivo": _PURPOSES[call.purpose],
+            "pode_transferir": call.can_transfer,
+            "tem_mensagem": call.has_text_thread,
+        },
     }
 
 

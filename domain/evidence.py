@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from domain.folded_text import fold
 from domain.money import find_amounts
+from domain.number_words import DAY_WORDS, read_number_words
 from domain.turns import Agreement, Evidence
 
 CUSTOMER = "customer"
@@ -22,8 +23,12 @@ _MONTH = "|".join(_MONTHS)
 _WEEKDAY = "|".join(_WEEKDAYS)
 _NUMERIC_DATE = re.compile(r"(?<![\d/.,-])(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}|\d{2}))?(?![\d/]|[.,-]\d)")
 _ISO_DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
-_WRITTEN_DATE = re.compile(rf"(?<!\d)(\d{{1,2}}|primeiro)[ºo°]? de ({_MONTH})(?: de (\d{{4}}))?\b")
-_BARE_DAY = re.compile(r"\bdia (\d{1,2}|primeiro)\b(?![/\d]|[.,-]\d| de [a-z])")
+# A voice names days in words; "uma de outubro e outra de novembro" counts invoices.
+_SAID_DAY = rf"primeiro|(?!uma? |duas ){DAY_WORDS}|(?<=dia )um"
+_WRITTEN_DATE = re.compile(
+    rf"(?<!\d)(\d{{1,2}}(?=[ºo°]? )|{_SAID_DAY})[ºo°]? de ({_MONTH})\b(?: de (\d{{4}}\b|dois mil(?: e {DAY_WORDS})?))?"
+)
+_BARE_DAY = re.compile(rf"\bdia (\d{{1,2}}|{_SAID_DAY})\b(?![/\d]|[.,-]\d| de [a-z])")
 _DAY_NAME_BEFORE = re.compile(rf"\b({_WEEKDAY})(?:-feira| feira)?\W{{1,4}}(?:dia )?$")
 _DAY_NAME_AFTER = re.compile(rf"^\W{{1,4}}({_WEEKDAY})\b")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+|(?<=[^\s\d]);\s*")
@@ -78,6 +83,17 @@ def folded(text: str) -> str:
     return fold(text).text
 
 
+@lru_cache(maxsize=256)
+def amounts_in(passage: str) -> frozenset[int]:
+    """Give the cents of all amounts in a passage. Cached: every sentence of a reply is held against the same ones."""
+    return frozenset(amount.cents for amount in find_amounts(passage))
+
+
+@lru_cache(maxsize=256)
+def _dates_in(passage: str) -> tuple[WrittenDate, ...]:
+    return tuple(find_written_dates(passage))
+
+
 def find_written_dates(text: str) -> list[WrittenDate]:
     """List the days written in a text: 27/11/2026, 27/11, 27 de novembro, dia 27."""
     plain = folded(text)
@@ -97,14 +113,19 @@ def find_written_dates(text: str) -> list[WrittenDate]:
 def _written(match: re.Match[str], day: str, month: str | None, year: str | None, plain: str) -> WrittenDate:
     before = _DAY_NAME_BEFORE.search(plain[max(0, match.start() - 24) : match.start()])
     named = before or _DAY_NAME_AFTER.search(plain[match.end() : match.end() + 16])
-    full_year = None if year is None else int(year) + (2000 if len(year) == 2 else 0)
     return WrittenDate(
-        day=1 if day == "primeiro" else int(day),
+        day=_number(day),
         month=None if month is None else int(month),
-        year=full_year,
+        year=None if year is None else _number(year) + (2000 if len(year) == 2 else 0),
         excerpt=match[0],
         weekday=_WEEKDAYS.index(named[1]) if named else None,
     )
+
+
+def _number(said: str) -> int:
+    if said == "primeiro":
+        return 1
+    return int(said) if said.isdigit() else read_number_words(" ".join(said.split()))
 
 
 def _is_possible(written: WrittenDate) -> bool:
@@ -199,6 +220,12 @@ _CLAIMS: tuple[tuple[str, bool, frozenset[str], str], ...] = (
     ("booking", False, frozenset({"booked"}), r"\b(?:vou|vamos|irei) (?:agendar|marcar|abrir (?:um )?chamado|solicitar|enviar (?:um )?tecnico)\b|\b(?:o|um|nosso) tecnico (?:vai|ira|esta indo|chega)\b"),
     ("order", True, frozenset({"ordered"}), r"\b(?:contrat(?:ei|amos)|(?:plano|pedido|contratacao|upgrade)\b[^.!?\n]{0,20}\b(?:contratad|realizad|efetuad|ativad|fechad|confirmad)[oa]|alter(?:ei|amos) (?:o |seu )?plano|ativ(?:ei|amos))\b"),
     ("refund", True, _NOBODY_CAN, r"\b(?:estorn(?:ei|amos)|reembols(?:ei|amos)|devolvi|(?:apliquei|dei|demos|consegui|conseguimos|liberei) (?:\w+ ){0,3}desconto|(?:tirei|retirei|removi|zerei|perdoei) (?:\w+ ){0,2}(?:juros|multa|divida|fatura))\b"),
+    # No tool gives a discount; the tenant's own words may (`_deeds`).
+    (
+        "discount", False, _NOBODY_CAN,
+        r"\b(?:dou|damos|darei|daremos|concedo|concedemos|ofereco|oferecemos|consigo|conseguimos|libero|liberamos|faco|fazemos|aplico|aplicamos"
+        r"|(?:vou|vamos|posso|podemos|da para|da pra) (?:te |lhe )?(?:dar|conceder|oferecer|fazer|aplicar|liberar|conseguir))\b(?: [^\s.!?;]+){0,6} (?:desconto|abatimento)\b",
+    ),
     (
         "opt_out", True, frozenset({"opted_out", "wrong_person"}),
         r"\b(?:descadastr(?:ei|amos|ad[oa])|remov(?:i|emos) (?:o )?(?:voce|seu)|(?:seu|o) (?:numero|contato)\b[^.!?\n]{0,15}\bremovid[oa])\b"
@@ -303,6 +330,19 @@ _STATES_DEBT = re.compile(
 )
 _PAYMENT_CODE = re.compile(r"000201\w{4,}\S*|(?:\d[\s.]?){44,}")
 _PROTOCOL = re.compile(r"\bprotocolo\W{1,4}(?:(?:e|numero|no|n)\W{1,3}){0,2}([a-z0-9][a-z0-9-]{4,19})\b")
+# "Protocolo: P, sete, F, três", as a voice says it.
+_FIGURES = {
+    "zero": "0", "um": "1", "dois": "2", "tres": "3", "quatro": "4", "cinco": "5", "seis": "6", "meia": "6", "sete": "7",
+    "oito": "8", "nove": "9",
+}  # fmt: skip
+_SPELLED_SIGN = rf"(?:[a-z0-9]|{'|'.join(_FIGURES)})"
+_SPELLED_PROTOCOL = re.compile(
+    rf"\bprotocolo\W{{1,4}}(?:(?:e|numero|no|n)\W{{1,3}}){{0,2}}({_SPELLED_SIGN}(?:[\s,.-]{{1,3}}{_SPELLED_SIGN}){{3,19}})\b"
+)
+
+
+def _spelled_code(said: str) -> str:
+    return "".join(_FIGURES.get(sign, sign) for sign in re.findall(r"[a-z0-9]+", said))
 
 
 def find_unbacked(text: str, backing: Backing) -> list[Finding]:
@@ -313,7 +353,7 @@ def find_unbacked(text: str, backing: Backing) -> list[Finding]:
 def _amounts(text: str, backing: Backing) -> list[Finding]:
     allowed, of_tools = backing.amounts(), backing.amounts(from_tools_only=True)
     for passage in backing.texts():
-        cents = {amount.cents for amount in find_amounts(passage)}
+        cents = amounts_in(passage)
         allowed |= cents
         of_tools |= cents
     findings = []
@@ -331,7 +371,7 @@ def _amounts(text: str, backing: Backing) -> list[Finding]:
 
 def _dates(text: str, backing: Backing) -> list[Finding]:
     days = backing.days()
-    in_texts = [written for passage in backing.texts() for written in find_written_dates(passage)]
+    in_texts = [written for passage in backing.texts() for written in _dates_in(passage)]
     findings = []
     for written in find_written_dates(text):
         matching = [day for day in days if written.means(day)]
@@ -356,8 +396,9 @@ def _codes(text: str, backing: Backing) -> list[Finding]:
         for match in _PAYMENT_CODE.finditer(text)
         if re.sub(r"\W", "", match[0]).lower() not in bare
     ]
-    for match in _PROTOCOL.finditer(folded(text)):
-        code = match[1]
+    plain = folded(text)
+    said = [_spelled_code(match[1]) for match in _SPELLED_PROTOCOL.finditer(plain)]
+    for code in [*(match[1] for match in _PROTOCOL.finditer(plain)), *said]:
         if any(character.isdigit() for character in code) and re.sub(r"\W", "", code) not in bare:
             findings.append(Finding(reason="unsupported_code", excerpt=code))
     return findings
@@ -374,6 +415,8 @@ def _deeds(text: str, backing: Backing) -> list[Finding]:
             is_backed = _is_about(claim.sentence, backing.promise) and (is_backed or "promise_registered" in ever)
         if not is_backed and claim.kind == "lookup":
             is_backed = any(item["source"] != CUSTOMER for item in backing.evidence)
+        if not is_backed and claim.kind == "discount":
+            is_backed = any("desconto" in folded(passage) for passage in backing.texts())
         if not is_backed:
             findings.append(Finding(reason="unsupported_claim", excerpt=claim.excerpt))
     return findings

@@ -141,6 +141,43 @@ CALL = re.compile(
     r"chamada)\b|\bfaz(?:er)?\s+(?:uma\s+)?ligacao\s+para\s+mim\b"
     r"|\bretorna(?:r)?\s+(?:a\s+|minha\s+)?ligacao\b|\bligar\s+que\s+eu\s+atendo\b|^\s*ligar(?:\s+(?:ai|para\s+ca|"
     r"agora|por\s+favor))?\s*$"
+    r"|\b(?:me|mi)\s+lig(?:a|ar+|ue|ui|uem|am|a\s+(?:ai|por\s+favor))\b|\bpod[ei]\s+(?:me|mi)\s+lig\w+"
+    r"|\b(?:prefiro|melhor|queria|quero|pode\s+ser|so|gostaria)\s+(?:\w+\s+){0,3}(?:por|pelo|no|via|com)\s+(?:uma\s+)?"
+    r"(?:telefone|ligacao|telefonema|voz|chamada)\b"
+    r"|\b(?:por|pelo)\s+(?:telefone|ligacao|voz)\s+(?:e|seria|fica|fica(?:ria)?)\s+(?:melhor|mais\s+facil|mais\s+rapido)\b"
+    r"|\bmelhor\s+(?:voces?\s+)?(?:me\s+)?lig(?:ar+|arem|uem|ue)\b|\bda(?:r)?\s+uma\s+(?:ligada|ligadinha)\b"
+    # "urgente" alone asks for the quickest way there is (spec 5.1).
+    r"|^\s*(?:(?:isso|isto|aqui|meu\s+caso)\s+)?(?:e\s+|esta\s+)?(?:muito\s+|super\s+|bem\s+|caso\s+|uma\s+|um\s+caso\s+)*"
+    r"(?:de\s+)?urgen(?:te|cia)(?:\s+(?:demais|mesmo|por\s+favor))?\s*$"
+    r"|\bpreciso\s+(?:\w+\s+){0,2}(?:falar|resolver)\s+(?:isso\s+|com\s+voces?\s+)?(?:com\s+)?urgen(?:te|cia|temente)\b"
+)
+
+# In a call: the line was bad, the moment is, or somebody just picks up.
+REPEAT = re.compile(
+    r"\b(?:repet(?:e|ir|a|i|indo)|repita)\b|\b(?:nao|nem)\s+(?:\w+\s+){0,2}(?:ouvi\w*|ouco|escut\w+|entendi|ouvindo|peguei)\b"
+    r"|\b(?:falar|diz|diga|dizer)\s+(?:\w+\s+)?(?:de\s+novo|novamente|outra\s+vez|mais\s+(?:alto|devagar))\b"
+    r"|\b(?:mais\s+(?:alto|devagar)|mais\s+uma\s+vez)\b|\b(?:cortou|picotou|picotando|cortando|chiando|sumiu)\b"
+    r"|\b(?:ligacao|linha|sinal|audio)\s+(?:esta\s+)?(?:\w+\s+)?(?:ruim|pessim[ao]|cortad[ao]|falhando|caindo|baix[ao])\b"
+    r"|^\s*(?:como|hein|ahn?|hã|o\s+que|que|oi\s+como|perdao|como\s+e(?:\s+que\s+e)?|como\s+assim)\s*$"
+)
+NOT_REPEAT = re.compile(
+    r"\bnao\s+(?:precisa|quero|e)\s+(?:\w+\s+)?repet\w+\b|\bnao\s+entendi\s+(?:por\s?que|como|o|a|esse|essa)\b"
+)
+BUSY = re.compile(
+    r"\b(?:agora|hoje|nesse\s+momento|no\s+momento)\s+(?:eu\s+)?nao\s+(?:posso|consigo|da|vou\s+poder|tenho\s+tempo|e\s+uma\s+boa)\b"
+    r"|\bnao\s+(?:posso|consigo|da|vou\s+poder|tenho\s+como|e\s+(?:um\s+)?bom)\s+(?:(?:para|eu)\s+)*(?:falar\s+|atender\s+|conversar\s+|momento\s*)?"
+    r"(?:agora|nesse\s+momento|no\s+momento|neste\s+momento)\b"
+    r"|\bnao\s+(?:posso|consigo|da\s+para)\s+(?:falar|atender|conversar)\b(?!\s+com)"
+    r"|\bestou\s+(?:\w+\s+)?(?:trabalhando|dirigindo|ocupad[oa]|(?:n[oa]|em|num[a]?)\s+(?:trabalho|servico|transito|reuniao|"
+    r"consulta|aula|hospital|onibus|volante|meio\s+de|rua|banco))\b|\bem\s+reuniao\b|\bno\s+meio\s+de\s+um[a]?\b"
+    r"|\b(?:me\s+)?(?:ligar|ligue|liguem|retorna|retorne)\s+(?:\w+\s+){0,2}(?:mais\s+tarde|depois|outra\s+hora|outro\s+(?:dia|horario)|"
+    r"amanha|a\s+noite|de\s+tarde|a\s+tarde)\b"
+    r"|\b(?:pode\s+ser|falamos|conversamos|falar)\s+(?:mais\s+tarde|depois|outra\s+hora|outro\s+dia)\b|^\s*(?:agora\s+nao|"
+    r"depois|outra\s+hora|mais\s+tarde)\s*$"
+)
+ANSWERS_PHONE = re.compile(
+    r"(?:alo|oi|ola|pois\s+nao|pronto|sim|diga|pode\s+falar|falar|bom\s+dia|boa\s+tarde|boa\s+noite|opa|tudo\s+bem|e\s+ai|"
+    r"quem\s+e|hum|tudo\s+bom|salve)"
 )
 CALL_REFUSED = re.compile(
     r"\b(?:nao|nunca|nem|(?:parem?|parar?|pare)\s+(?:de|com))\s+(?:\w+\s+){0,4}(?:ligar?|ligue|liguem|ligando|"
@@ -217,7 +254,8 @@ POLITENESS = re.compile(
     r"esta)\b"
 )
 AFFIRMATIVE = re.compile(
-    r"(?:sim|ss|s|si|ok\s+entendi|entendi\s+sim|isso|isso\s+(?:mesmo|ai)|iso|pode|pode\s+(?:sim|ser|registrar|confirmar|anotar|marcar|mandar|"
+    r"(?:sim|ss|s|si|pode\s+falar|falando|sou\s+eu\s+quem\s+falar?|e\s+el[ea]\s+(?:mesm[oa]|quem\s+falar?|falando)|el[ea]\s+falando|"
+    r"(?:sou\s+)?eu\s+mesm[oa]\s+(?:falando|quem\s+falar?)|sim\s+senhora?|ok\s+entendi|entendi\s+sim|isso|isso\s+(?:mesmo|ai)|iso|pode|pode\s+(?:sim|ser|registrar|confirmar|anotar|marcar|mandar|"
     r"fazer|fechar|deixar|agendar|gerar|enviar|por|colocar|continuar|prosseguir|seguir)|podemos|fechado|fechou|feito|"
     r"blz|beleza|belezinha|ok|okay|oki|okey|okk|certo|certinho|certissimo|certeza|com\s+certeza|correto|exato|"
     r"exatamente|perfeito|combinado|confirmo|confirmado|confirma|confirmar|concordo|"

@@ -58,6 +58,24 @@ def asks_call(text: str) -> bool:
     return any(patterns.CALL.search(c) and not patterns.CALL_REFUSED.search(c) for c in _clauses(text))
 
 
+def asks_repeat(text: str) -> bool:
+    """Tell whether somebody on the phone did not catch what was said."""
+    return any(patterns.REPEAT.search(c) and not patterns.NOT_REPEAT.search(c) for c in _clauses(text))
+
+
+def is_busy_now(text: str) -> bool:
+    """Tell whether somebody cannot talk at this moment; another time may suit."""
+    return any(patterns.BUSY.search(c) for c in _clauses(text))
+
+
+def is_greeting_only(text: str) -> bool:
+    """Tell whether somebody only picks up or greets ("alô?", "pois não", "bom dia")."""
+    clauses = _clauses(text)
+    return bool(clauses) and all(
+        patterns.ANSWERS_PHONE.fullmatch(clause) or _chain(clause.split(), patterns.ANSWERS_PHONE) for clause in clauses
+    )
+
+
 def says_paid(text: str) -> bool:
     """Tell whether the customer says the bill is paid; another bill, a part of it or a plan to pay do not count."""
     whole = " ".join(_clauses(text))

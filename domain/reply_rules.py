@@ -11,6 +11,7 @@ from domain.documents import contains_full_document
 from domain.evidence import Finding, folded, split_sentences
 from domain.messages import Medium
 from domain.money import find_amounts
+from domain.spoken_digits import figures_said
 
 _LIMITS = {Medium.WHATSAPP: 1500, Medium.SIMULATOR: 1500, Medium.SMS: 800, Medium.VOICE: 500}
 _DEBT_STEMS = (
@@ -91,12 +92,17 @@ def _is_question_about_topic(sentence: str, plain: str) -> bool:
     return sentence.endswith("?") and bool(re.search(r"\b(?:quer|deseja|gostaria|precisa|posso)\b", plain))
 
 
+_HUNDREDS = re.compile(r"\b(?:cem|cento|duzentos|trezentos|quatrocentos|quinhentos|\w+centos)\b")
+
+
 def find_documents_shown(text: str, *, documents: Sequence[str]) -> list[Finding]:
     """List whole documents, and pieces of the given ones long enough to give them away, spelled out or not."""
     findings = []
     if contains_full_document(text):
         findings.append(Finding(reason="full_document"))
     digits = _digits_of(text)
+    if _HUNDREDS.search(folded(text)):
+        digits += f" {figures_said(text)}"  # "quinhentos e vinte e nove, …": read aloud group by group
     for document in documents:
         for start in range(len(document) - _TELLING_DIGITS + 1):
             if document[start : start + _TELLING_DIGITS] in digits:

@@ -8,9 +8,10 @@ from typing import Final
 from agents.offline.debt import Debt, amounts_in, bare_amount, cents_of, chosen_amount
 from agents.offline.identity_talk import document_argument
 from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, day_of, holder_name, join, on_day
-from agents.offline.reading import Agreement, SaidDate, ToolResult, Turn
+from agents.offline.reading import Agreement, SaidDate, ToolResult, Turn, last_question
 from agents.offline.recall import dates_said, day_from
 from agents.offline.signals import Signal
+from domain.spoken_hearing import plainly_said
 from domain.wording import fold
 
 _THE_REST: Final = re.compile(
@@ -105,7 +106,7 @@ def _earlier_amount(turn: Turn, debt: Debt) -> str | None:
     """Return an amount chosen a moment ago, when the day was what we asked for."""
     if not (turn.asked and _ASKED_DAY.search(turn.asked)):
         return None
-    for text in reversed(turn.earlier_texts[-2:]):
+    for text in (_answer_about_amount(turn), *reversed(turn.earlier_texts[-2:])):
         folded = fold(text)
         amount = chosen_amount(folded, amounts_in(folded), debt)
         if amount is not None:
@@ -113,12 +114,21 @@ def _earlier_amount(turn: Turn, debt: Debt) -> str | None:
     return None
 
 
+def _answer_about_amount(turn: Turn) -> str:
+    """Return what was answered in a call to the question for an amount ("cento e vinte"), its unit added."""
+    if turn.call is None or len(turn.recent_replies) < 2 or not turn.earlier_texts:
+        return ""
+    if not _ASKED_AMOUNT.search(last_question(turn.recent_replies[-2])):
+        return ""
+    return plainly_said(turn.earlier_texts[-1], expects_amount=True)
+
+
 def _earlier_dates(turn: Turn) -> Sequence[SaidDate]:
     """Return the days said a moment ago, when the amount was what we asked for."""
     if not asked_amount(turn):
         return ()
     for text in reversed(turn.earlier_texts[-2:]):
-        found = dates_said(text, turn.context.date)
+        found = dates_said(text if turn.call is None else plainly_said(text), turn.context.date)
         if found:
             return found
     return ()
@@ -166,9 +176,17 @@ def promise_outcome(turn: Turn, result: ToolResult) -> str:
             f"Combinado{_comma(turn)}! Registrei o seu compromisso de pagar {agreement.amount} {on_day(agreement)}.",
             "Este combinado substitui o anterior." if result.data.get("substitui_anterior") is True else None,
             f"Protocolo: {protocol}." if protocol else None,
-            "Agradeço a conversa! 😊" if not _may_offer_code(turn) else "Quer que eu já te envie o código Pix?",
+            _after_promise(turn),
         )
     return _promise_problem(result)
+
+
+def _after_promise(turn: Turn) -> str:
+    """Go on after the agreement; in a call a code can only be offered where a message can carry it."""
+    if turn.call is not None:
+        may_send = turn.call.has_text and _may_offer_code(turn)
+        return "Quer que eu te mande o código Pix por mensagem?" if may_send else "Posso ajudar em mais alguma coisa?"
+    return "Agradeço a conversa! 😊" if not _may_offer_code(turn) else "Quer que eu já te envie o código Pix?"
 
 
 def _comma(turn: Turn) -> str:

@@ -9,8 +9,10 @@ from typing import Final, TypeAlias
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.messages.ai import UsageMetadata
 
+from agents.offline.aloud import aloud
 from agents.offline.collection_talk import collection_reply
 from agents.offline.debt import cents_of
+from agents.offline.phone_talk import on_the_phone
 from agents.offline.phrases import with_one_emoji
 from agents.offline.reading import CallNeeded, Json, Turn, as_text, first_json, read_turn
 from agents.offline.refining import refine
@@ -25,7 +27,7 @@ _CONTRACT_TOOLS: Final = frozenset(
     (
         "consultar_faturas_cpf", "registrar_promessa_pagamento", "atualizar_status_cobranca", "gerar_segunda_via",
         "transferir_para_humano", "registrar_opt_out", "buscar_conhecimento", "buscar_produtos", "mover_kanban",
-        "salvar_dado_contato",
+        "salvar_dado_contato", "escalar_para_voz", "encerrar_ligacao",
     )
 )  # fmt: skip
 _FORCED: Final = frozenset(("any", "required"))
@@ -72,7 +74,8 @@ def _reply(
         return _called(messages, schemas, call.name, call.arguments)
     if forced is not None:
         return _called(messages, schemas, forced, fill(forced, schemas[forced], messages, turn))
-    return AIMessage(content=with_one_emoji(without_third_asking(turn, text)))
+    text = with_one_emoji(without_third_asking(turn, text))
+    return AIMessage(content=aloud(text) if turn.call is not None else text)
 
 
 def _forced_tool(schemas: Mapping[str, Json], tool_choice: str | None) -> str | None:
@@ -90,6 +93,9 @@ def _talk(messages: Sequence[BaseMessage], turn: Turn) -> str:
         block = first_json(str(messages[-1].text))
         if block is not None and as_text(block.get("rascunho")):
             return refine(block)
+    phone = on_the_phone(turn)
+    if phone is not None:
+        return phone
     if agent == "cobranca" or (not agent and "consultar_faturas_cpf" in turn.tools):
         return collection_reply(turn)
     if agent == "sales" or (not agent and "buscar_produtos" in turn.tools):

@@ -72,6 +72,8 @@ def _form(turn: Turn) -> str:
 
 def payment_code(turn: Turn, debt: Debt) -> str:
     """Have the code of the named invoice (else the oldest) sent as its own message."""
+    if turn.call is not None and not turn.call.has_text:
+        return join("Não tenho como te mandar o código por mensagem agora.", HUMAN_OFFER)
     invoice = _invoice_meant(turn, debt)
     result = turn.use(
         "gerar_segunda_via", cpf_cnpj=document_argument(turn), numero_fatura=invoice.number, forma=_form(turn)
@@ -83,6 +85,8 @@ def _code_outcome(turn: Turn, result: ToolResult) -> str:
     wanted = _form(turn)
     if result.is_ok:
         what = "código Pix" if (result.text("forma") or wanted) == "pix" else "boleto"
+        if turn.call is not None:
+            return f"Pronto, o {what} da fatura de {result.text('valor')} vai por mensagem para você."
         return (
             f"O {what} da fatura {result.text('numero')}, de {result.text('valor')}, "
             f"{_CODE_FOLLOWS}: é só copiar e colar no app do seu banco."
@@ -113,6 +117,8 @@ def _list(value: object) -> list[object]:
 def after_code(turn: Turn) -> str | None:
     """Ask how the payment goes on, once a code was sent."""
     result = turn.results.get("gerar_segunda_via")
-    if result is None or not result.is_ok or turn.context.promise is not None:
+    if result is None or not result.is_ok:
         return None
+    if turn.context.promise is not None:
+        return None if turn.call is None else "Posso ajudar em mais alguma coisa?"
     return "Consegue pagar ainda hoje, ou prefere combinar um dia?"

@@ -5,10 +5,10 @@ from typing import Final
 
 from agents.offline.agreement import ask_amount, ask_day, asked_amount, negotiate, read_wish
 from agents.offline.boundaries import within_bounds
+from agents.offline.call_request import arrange_call, asks_for_call
 from agents.offline.code_talk import after_code, payment_code, wants_code
 from agents.offline.courtesy import (
     asked_to_leave,
-    cannot_call,
     closes,
     farewell,
     from_knowledge,
@@ -18,10 +18,10 @@ from agents.offline.courtesy import (
     named_hello,
     offered_human,
     unknown_answer,
-    wants_call,
     wrong_person,
 )
-from agents.offline.debt import Debt, OpenInvoice
+from agents.offline.debt import Debt
+from agents.offline.debt_told import debt_statement, details_in_call, named, no_debt
 from agents.offline.identity_talk import (
     confirmed_document,
     document_argument,
@@ -36,6 +36,9 @@ from agents.offline.signals import Signal
 from domain.documents import find_documents
 
 _DOCUMENT_ALONE: Final = 40
+_ASKS_DETAILS: Final = re.compile(
+    r"^\W*(?:e )?(?:qua(?:l|is)(?: sao| e)?(?: el[ae]s| as faturas)?|quanto(?: e cada| cada)?)\W*$"
+)
 _CLOSING_SENTENCE: Final = "Posso ajudar em mais alguma coisa?"
 
 
@@ -68,7 +71,7 @@ def _first_news(turn: Turn, debt: Debt) -> str:
         return payment_notice(turn, debt)
     if not debt.invoices:
         return join(no_debt(debt), _CLOSING_SENTENCE)
-    statement = lines((_empathy(turn) or "", debt_statement(debt, thanks=True)))
+    statement = lines((_empathy(turn) or "", debt_statement(debt, thanks=True, in_call=turn.call is not None)))
     if debt.promise is not None and not (turn.context.dates or turn.context.amounts):
         return lines((statement, _promise_reminder(debt)))
     if turn.says(Signal.HARDSHIP) and not turn.context.dates:
@@ -91,35 +94,6 @@ def _claimed_payment(turn: Turn) -> bool:
     return turn.past("atualizar_status_cobranca") is None and turn.said_before(Signal.PAID)
 
 
-def no_debt(debt: Debt) -> str:
-    """Tell the good news."""
-    who = f", {debt.first_name}" if debt.first_name else ""
-    return f"Boa notícia{who}: não encontrei nenhuma fatura em aberto no seu cadastro. 😊"
-
-
-def _lateness(invoice: OpenInvoice) -> str:
-    if invoice.days_late <= 0:
-        return f"vence em {invoice.due}"
-    return f"venceu em {invoice.due} ({invoice.days_late} dia{'s' if invoice.days_late != 1 else ''} de atraso)"
-
-
-def debt_statement(debt: Debt, *, thanks: bool = False) -> str:
-    """State count, each amount, due date, days late and total, as the tool told them."""
-    count = len(debt.invoices)
-    if count == 1:
-        invoice = debt.invoices[0]
-        found = f"1 fatura em aberto: {invoice.amount}, {_lateness(invoice)}. Total: {debt.total}."
-        return _found(debt, found, thanks=thanks)
-    rows = [f"• {invoice.number}: {invoice.amount}, {_lateness(invoice)}" for invoice in debt.invoices]
-    return lines((_found(debt, f"{count} faturas em aberto:", thanks=thanks), *rows, f"Total: {debt.total}."))
-
-
-def _found(debt: Debt, what: str, *, thanks: bool) -> str:
-    if thanks:
-        return f"Agradeço a confirmação{_comma(debt)}! Encontrei {what}"
-    return f"{debt.first_name}, encontrei {what}" if debt.first_name else f"Encontrei {what}"
-
-
 def _promise_reminder(debt: Debt) -> str:
     stored = debt.promise
     if stored is None:
@@ -132,10 +106,13 @@ def _promise_reminder(debt: Debt) -> str:
 
 def _confirmed_reply(turn: Turn) -> str:
     known = turn.past("consultar_faturas_cpf")
+    if known is None and asks_for_call(turn):
+        return arrange_call(turn)  # the holder is known from a call: not everything begins with the debt
     if "consultar_faturas_cpf" in turn.results and (known is None or not known.is_ok):
         result = look_up(turn)
         return _first_news(turn, Debt.of(result)) if result.is_ok else lookup_problem(turn, result)
-    fresh = turn.says(Signal.DEBT_QUESTION) and turn.context.proposal is None
+    asks_details = turn.call is not None and _ASKS_DETAILS.search(turn.said) is not None
+    fresh = (asks_details or turn.says(Signal.DEBT_QUESTION)) and turn.context.proposal is None
     if known is None or not known.is_ok or fresh or "consultar_faturas_cpf" in turn.results:
         known = look_up(turn)
         if not known.is_ok:
@@ -146,9 +123,19 @@ def _confirmed_reply(turn: Turn) -> str:
     if _typed_another_document(turn):
         return join("Por segurança, nesta conversa eu sigo só com o cadastro já confirmado.", _next_step(turn))
     if find_documents(turn.new_text) and len(turn.said) < _DOCUMENT_ALONE:
-        return join(f"Seu cadastro já está confirmado{_comma(debt)}, não precisa mandar de novo.", _next_step(turn))
-    reply = _helped(turn, debt)
+        return join(f"Seu cadastro já está confirmado{named(debt)}, não precisa mandar de novo.", _next_step(turn))
+    reply = _next_step(turn) if asks_details else _helped(turn, debt)
+    if turn.call is not None:
+        return join(_told_in_call(turn, debt, is_asked=fresh), reply)
     return lines((debt_statement(debt), reply)) if fresh else reply
+
+
+def _told_in_call(turn: Turn, debt: Debt, *, is_asked: bool) -> str | None:
+    """Tell the debt where this call has not told it yet; asked for again, invoice by invoice."""
+    told = turn.past("consultar_faturas_cpf")
+    if told is None or not told.is_ok:
+        return debt_statement(debt, in_call=True)
+    return details_in_call(debt) if is_asked else None
 
 
 def _typed_another_document(turn: Turn) -> bool:
@@ -174,8 +161,8 @@ def _helped(turn: Turn, debt: Debt) -> str:
     wish = read_wish(turn, debt)
     settles = wish.date is not None or wish.unclear is not None
     feeling = _empathy(turn)
-    if wants_call(turn):
-        return join(feeling, cannot_call(turn))
+    if asks_for_call(turn):
+        return join(feeling, arrange_call(turn))
     if turn.says(Signal.PART_ONLY) and not settles:
         return "Sem problema, dá para começar por uma parte. Quanto fica bom para você?"
     if turn.says(Signal.HARDSHIP) and not settles:
@@ -234,7 +221,7 @@ def payment_notice(turn: Turn, debt: Debt, *, more: bool = False) -> str:
         )
     result = turn.use("atualizar_status_cobranca", cpf_cnpj=document_argument(turn), novo_status="paid")
     if result.is_ok and result.text("situacao") == "pago":
-        return f"Pronto, não consta mais nada em aberto por aqui. Agradeço muito o pagamento{_comma(debt)}! 😊"
+        return f"Pronto, não consta mais nada em aberto por aqui. Agradeço muito o pagamento{named(debt)}! 😊"
     if result.is_ok:
         until, total = result.text("aguardar_ate"), result.text("total_em_aberto")
         return join(
@@ -258,10 +245,6 @@ def payment_notice(turn: Turn, debt: Debt, *, more: bool = False) -> str:
             )
         case _:
             return join("Agradeço por avisar! Não consigo anotar o pagamento por aqui.", HUMAN_OFFER)
-
-
-def _comma(debt: Debt) -> str:
-    return f", {debt.first_name}" if debt.first_name else ""
 
 
 # --- the rest of the talk
@@ -302,7 +285,7 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
     if turn.says(Signal.FEES):
         return from_knowledge(turn, turn.new_text) or unknown_answer(turn)
     if turn.says(Signal.CONFUSED):
-        return lines((debt_statement(debt), _next_step(turn)))
+        return lines((debt_statement(debt, in_call=turn.call is not None), _next_step(turn)))
     if angry:
         return HUMAN_OFFER
     if turn.says(Signal.WHO) or turn.says(Signal.DISTRUST):

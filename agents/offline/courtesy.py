@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, greeting, holder_name, introduction, join
-from agents.offline.reading import Json, ToolResult, Turn, as_rows, as_text
+from agents.offline.reading import Call, Json, ToolResult, Turn, as_rows, as_text
 from agents.offline.signals import Signal
 from domain import intents
 from domain.stems import overlap, stems
@@ -38,6 +38,8 @@ def wants_human(turn: Turn) -> bool:
         return True
     if turn.context.proposal is not None and re.search(r"\b(confirm|registr)", turn.said):
         return False  # the yes is for the agreement that was read back before the offer
+    if turn.context.dates or turn.context.amounts:
+        return False  # "tá bom, dia 27" goes on with the matter
     return offered_human(turn) and turn.is_plain_yes
 
 
@@ -52,13 +54,24 @@ def hand_over(turn: Turn, reason: str, *, opening: str | None = None) -> str:
     if result.is_ok:
         name = holder_name(turn)
         start = f"Certo{', ' + name if name else ''}!" if opening is None else opening
+        if turn.call is not None:
+            return join(start, _handed_over_in_call(turn.call))
         return join(start, "Transferi nossa conversa para uma pessoa da equipe, que continua por aqui.")
     return "Não consegui fazer a transferência agora, e peço desculpas por isso. Pode tentar de novo em alguns minutos?"
+
+
+def _handed_over_in_call(call: Call) -> str:
+    if call.can_transfer:
+        return "Vou te passar agora para uma pessoa da equipe. Só um instante."
+    return "Já avisei uma pessoa da equipe, que vai falar com você. Obrigada pela paciência!"
 
 
 def opt_out(turn: Turn) -> str:
     """Take the customer off the list; claim it only when the tool did it."""
     if turn.use("registrar_opt_out", canal="todos").is_ok:
+        if turn.call is not None:
+            end_call(turn, "pediu para não ser mais procurado")
+            return "Pronto, você não vai mais receber nossas ligações nem mensagens. Desculpe o incômodo e até logo!"
         return "Pronto, descadastrei seu contato e você não recebe mais nossas mensagens. Desculpe o incômodo."
     return (
         "Entendi que você não quer mais mensagens. O sistema falhou agora ao gravar o "
@@ -67,7 +80,7 @@ def opt_out(turn: Turn) -> str:
 
 
 def cannot_call(turn: Turn) -> str:
-    """Say honestly that this assistant does not phone."""
+    """Say honestly that this assistant cannot phone."""
     return join(
         turn.pick(
             "Por aqui eu não consigo ligar, só converso por mensagem.",
@@ -77,9 +90,15 @@ def cannot_call(turn: Turn) -> str:
     )
 
 
+def end_call(turn: Turn, reason: str) -> None:
+    """Have the call end after this reply, where there is one."""
+    if turn.call is not None and "encerrar_ligacao" in turn.tools:
+        turn.use("encerrar_ligacao", motivo=reason)
+
+
 def asked_to_leave(turn: Turn) -> str | None:
     """Answer what comes before anything else: a person wanted, an opt-out, a call, a wrong person."""
-    if turn.says(Signal.OPT_OUT):
+    if turn.says(Signal.OPT_OUT) or (turn.call is not None and intents.asks_opt_out(turn.new_text)):
         return opt_out(turn)
     if wants_human(turn):
         return hand_over(turn, f"Cliente pediu atendimento humano: {turn.new_text[:120]}".strip())
@@ -95,6 +114,7 @@ def is_wrong_person(turn: Turn) -> bool:
 
 def wrong_person(turn: Turn) -> str:
     """Apologise and stop: not a word on why we wrote."""
+    end_call(turn, "não é a pessoa procurada")
     return join(
         introduction(turn) if turn.context.is_first_reply else None,
         turn.pick(
@@ -121,6 +141,9 @@ def farewell(turn: Turn) -> str:
     """Close warmly."""
     name = holder_name(turn) or ""
     who = f", {name}" if name else ""
+    if turn.call is not None:
+        end_call(turn, "a conversa terminou")
+        return turn.pick(f"Eu que agradeço{who}. Tenha um ótimo dia, até logo!", f"Obrigada{who}, e um ótimo dia!")
     return turn.pick(
         f"Por nada{who}! Se precisar, é só me chamar por aqui. 😊",
         f"Eu que agradeço{who}! Qualquer coisa, estou por aqui. 😊",
@@ -135,8 +158,14 @@ def closes(turn: Turn) -> bool:
 
 
 def hello(turn: Turn) -> str:
-    """Open the first reply: who speaks, and for whom; nothing in later replies."""
-    return greeting(turn) if turn.context.is_first_reply else ""
+    """Open the first reply: who speaks, and for whom; nothing in later replies, nor after a call's own greeting."""
+    return greeting(turn) if turn.context.is_first_reply and not (turn.call and turn.last_reply) else ""
+
+
+def introduction_of_call(turn: Turn, *, greets: bool = False) -> str:
+    """Say on the phone who speaks and for whom."""
+    context = turn.context
+    return f"{'Olá! ' if greets else ''}Aqui é a {context.assistant}, assistente virtual da {context.company}."
 
 
 def greets_only(turn: Turn) -> bool:

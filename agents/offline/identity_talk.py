@@ -3,15 +3,15 @@
 import re
 from typing import Final
 
+from agents.offline.call_request import arrange_call, asks_for_call
 from agents.offline.courtesy import (
-    cannot_call,
     closes,
+    end_call,
     farewell,
     from_knowledge,
     greets_only,
     hello,
     is_wrong_person,
-    wants_call,
     wrong_person,
 )
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
@@ -41,7 +41,9 @@ def _documents_in(text: str) -> list[Document]:
 
 
 def typed_document(turn: Turn) -> str:
-    """Return the last valid document the customer typed, empty when none stands in the messages."""
+    """Return the last valid document the customer gave, empty when none stands in the messages."""
+    if turn.call is not None and turn.call.heard_document:
+        return turn.call.heard_document
     for text in (turn.new_text, *reversed(turn.earlier_texts)):
         found = _documents_in(text)
         if found:
@@ -98,19 +100,28 @@ def must_look_up(turn: Turn) -> bool:
     document = typed_document(turn)
     if not document and not turn.context.has_document:
         return False
-    if _documents_in(turn.new_text):
+    past = turn.past("consultar_faturas_cpf")
+    if _documents_in(turn.new_text) or _is_newly_spoken(turn, past):
         return True
     if awaits_name(turn):
         return looks_like_full_name(turn.said)
-    past = turn.past("consultar_faturas_cpf")
     if past is None:
         return not turn.context.has_wrong_document
     return past.error == "sistema_indisponivel"
 
 
+def _is_newly_spoken(turn: Turn, past: ToolResult | None) -> bool:
+    """Tell whether a document was said in groups that was not looked up yet."""
+    if turn.call is None or not turn.call.heard_document:
+        return False
+    return past is None or as_text(past.arguments.get("cpf_cnpj")) != turn.call.heard_document
+
+
 def lookup_problem(turn: Turn, result: ToolResult) -> str:
     """Say why the holder is not confirmed yet, and what helps."""
     left = result.text("tentativas_restantes")
+    if turn.call is not None:
+        return _problem_in_call(result, left)
     tries = f"Você ainda tem {left} tentativa{'s' if left != '1' else ''}." if left.isdigit() and left != "0" else None
     match result.error:
         case "documento_invalido":
@@ -144,8 +155,58 @@ def lookup_problem(turn: Turn, result: ToolResult) -> str:
             return join("Não consegui consultar o cadastro por aqui.", HUMAN_OFFER)
 
 
+_FROM_THE_START: Final = "Pode me dizer de novo os três primeiros números do CPF?"
+
+
+def _problem_in_call(result: ToolResult, left: str) -> str:
+    """Say the same for the ear: figures are said again from the start, in groups."""
+    match result.error:
+        case "documento_invalido" | "documento_nao_informado":
+            return join("Acho que algum número não ficou certo, vamos de novo com calma.", _FROM_THE_START)
+        case "nome_necessario":
+            return "Obrigada! Só falta uma confirmação: qual é o nome completo do titular?"
+        case "documento_divergente":
+            more = f"Ainda dá para tentar mais {left}." if left.isdigit() and left != "0" else None
+            return join("Os dados não conferem com o nosso cadastro.", more, _FROM_THE_START)
+        case "cliente_nao_encontrado":
+            return join("Não encontrei um cadastro com esse número.", _FROM_THE_START)
+        case "tentativas_esgotadas":
+            return join("Por segurança, não posso continuar a confirmação dos dados por hoje.", HUMAN_OFFER)
+        case "sistema_indisponivel":
+            return join("Nosso sistema de consulta está fora do ar agora, desculpe.", HUMAN_OFFER)
+        case _:
+            return join("Não consegui consultar o cadastro agora.", HUMAN_OFFER)
+
+
+def next_figures(said: int) -> str:
+    """Ask for what follows the figures already said, as a CPF is read: three, three, three, two."""
+    match said:
+        case 3:
+            return "Certo. E os três números seguintes?"
+        case 6:
+            return "Certo. E os próximos três números?"
+        case 9:
+            return "Certo. E os dois últimos números?"
+        case 10:
+            return "Certo. E o último número?"
+        case _:
+            return f"Certo, já tenho {said} {'número' if said == 1 else 'números'}. Quais são os próximos?"
+
+
+def _ask_document_in_call(turn: Turn) -> str:
+    if turn.call is not None and turn.call.digits_said:
+        return next_figures(turn.call.digits_said)
+    if re.search(r"\bcnpj\b", turn.said):
+        return "Claro. Pode me dizer os números do CNPJ, por partes?"
+    if "cpf" in fold(turn.last_reply):
+        return "Para eu seguir com segurança, pode me dizer os três primeiros números do CPF do titular?"
+    return "Para sua segurança, pode me dizer os três primeiros números do CPF do titular?"
+
+
 def ask_document(turn: Turn) -> str:
     """Ask for the document; a third unanswered request offers a person instead."""
+    if turn.call is not None:
+        return _ask_document_in_call(turn)
     asked = fold(turn.last_reply)
     if "cpf" in asked and "pessoa da equipe" not in asked and turn.earlier_texts[-1:] and not turn.is_yes:
         return (
@@ -196,9 +257,9 @@ def _asked_about_us(turn: Turn) -> str | None:
         )
     if turn.says(Signal.ABOUT):
         return join(
-            introduction(turn),
+            introduction(turn) if turn.call is None else None,
             "O assunto é o cadastro do titular, e por segurança só dou detalhes depois de confirmar com quem falo.",
-            "Pode me informar o CPF ou CNPJ?",
+            "Pode me informar o CPF ou CNPJ?" if turn.call is None else _ask_document_in_call(turn),
         )
     if turn.says(Signal.WHO):
         return join(introduction(turn), ask_document(turn))
@@ -218,8 +279,10 @@ def identity_reply(turn: Turn) -> str:
         return wrong_person(turn)
     if turn.context.identity == "bloqueada":
         return join(hello(turn), "Por segurança, hoje não consigo mais confirmar os dados por aqui.", HUMAN_OFFER)
-    if wants_call(turn):
-        return join(hello(turn), cannot_call(turn))
+    if asks_for_call(turn):
+        return join(hello(turn), arrange_call(turn))
+    if _mistyped(turn) and turn.call is not None:
+        return join("Acho que algum número não ficou certo, vamos de novo com calma.", _FROM_THE_START)
     if _mistyped(turn):
         return join(
             hello(turn), "Esse número parece ter algum dígito trocado. Pode conferir o CPF ou CNPJ e me mandar de novo?"
@@ -259,6 +322,8 @@ def _towards_document(turn: Turn) -> str:
     """Take up what was said without telling anything, and ask for what is missing."""
     if turn.said_before(Signal.WRONG_PERSON, bursts=3):
         return "Peço desculpas mais uma vez pelo engano. Tenha um ótimo dia!"
+    if turn.says(Signal.CONFUSED) and turn.call is not None:
+        return join("Antes de seguir, preciso confirmar que falo com o titular.", _ask_document_in_call(turn))
     if turn.says(Signal.CONFUSED):
         return (
             "Explico: antes de seguir, preciso confirmar que falo com o titular do cadastro. "
@@ -270,6 +335,9 @@ def _towards_document(turn: Turn) -> str:
         return join(
             "Que bom, agradeço por avisar! Para eu conferir, falta só confirmar seus dados.", ask_document(turn)
         )
+    if (turn.says(Signal.NOT_NOW) or (turn.is_no and not turn.says(Signal.BILLING))) and turn.call is not None:
+        end_call(turn, "não quis confirmar os dados")
+        return "Sem problema. Quando puder, fale com a gente. Tenha um ótimo dia, até logo!"
     if turn.says(Signal.NOT_NOW) or (turn.is_no and not turn.says(Signal.BILLING)):
         return "Sem problema. Quando puder, é só me mandar o CPF ou CNPJ do titular por aqui, e eu sigo com você."
     if _asks_something_else(turn):

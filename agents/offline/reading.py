@@ -95,6 +95,37 @@ class SaidDate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """The call that the turn is spoken in."""
+
+    is_ours: bool = False
+    purpose: str = "recebida"
+    can_transfer: bool = False
+    has_text: bool = False
+    digits_said: int = 0
+    heard_document: str = ""
+    is_not_understood: bool = False
+
+    @classmethod
+    def of(cls, block: Json) -> "Call | None":
+        """Read the keys that only a call has; None in a conversation by text."""
+        if as_text(block.get("canal")) != "voice":
+            return None
+        told = block.get("ligacao")
+        call: Json = told if isinstance(told, Mapping) else {}
+        digits = block.get("digitos_ditos")
+        return cls(
+            is_ours=as_text(call.get("direcao")) == "feita",
+            purpose=as_text(call.get("motivo")) or "recebida",
+            can_transfer=call.get("pode_transferir") is True,
+            has_text=call.get("tem_mensagem") is True,
+            digits_said=digits if isinstance(digits, int) else 0,
+            heard_document=as_text(block.get("documento_ouvido")),
+            is_not_understood=block.get("nao_entendi") is True,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TurnContext:
     """The `Contexto do turno` block of docs/tools.md."""
 
@@ -122,6 +153,7 @@ class TurnContext:
     is_no: bool = False
     fields: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    call: Call | None = None
 
     @classmethod
     def of(cls, block: Json) -> "TurnContext":
@@ -163,6 +195,7 @@ class TurnContext:
             is_no=block.get("negativo") is True,
             fields=as_texts(block.get("campos")),
             columns=as_texts(block.get("colunas")),
+            call=Call.of(block),
         )
 
 
@@ -213,6 +246,11 @@ class Turn:
     said: str = field(default="")
     asked: str = field(default="")
     recent_replies: tuple[str, ...] = ()
+
+    @property
+    def call(self) -> Call | None:
+        """Return the call that the turn is spoken in, None in text."""
+        return self.context.call
 
     def says(self, signal: Signal) -> bool:
         """Tell whether the new messages carry the signal."""

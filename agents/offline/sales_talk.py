@@ -6,9 +6,9 @@ from typing import Final
 from rapidfuzz import fuzz, process
 
 from agents.offline.boundaries import within_bounds
+from agents.offline.call_request import arrange_call, asks_for_call
 from agents.offline.courtesy import (
     asked_to_leave,
-    cannot_call,
     closes,
     farewell,
     from_knowledge,
@@ -17,7 +17,6 @@ from agents.offline.courtesy import (
     is_wrong_person,
     offered_human,
     unknown_answer,
-    wants_call,
     wrong_person,
 )
 from agents.offline.debt import cents_of
@@ -73,8 +72,8 @@ def sales_reply(turn: Turn) -> str:
 
 
 def _answer(turn: Turn) -> str:
-    if wants_call(turn):
-        return cannot_call(turn)
+    if asks_for_call(turn):
+        return arrange_call(turn)
     saved = _save_given(turn)
     if not turn.said or (greets_only(turn) and saved is None):
         name = contact_first_name(turn)

@@ -4,9 +4,9 @@ import re
 from typing import Final
 
 from agents.offline.boundaries import within_bounds
+from agents.offline.call_request import arrange_call, asks_for_call
 from agents.offline.courtesy import (
     asked_to_leave,
-    cannot_call,
     closes,
     distrust,
     farewell,
@@ -16,7 +16,6 @@ from agents.offline.courtesy import (
     is_wrong_person,
     offered_human,
     unknown_answer,
-    wants_call,
     wrong_person,
 )
 from agents.offline.phrases import HUMAN_OFFER, NEUTRAL_DOCUMENT_REQUEST, contact_first_name, introduction, join
@@ -38,8 +37,8 @@ def support_reply(turn: Turn) -> str:
 
 
 def _answer(turn: Turn) -> str:
-    if wants_call(turn):
-        return cannot_call(turn)
+    if asks_for_call(turn):
+        return arrange_call(turn)
     if not turn.said or greets_only(turn):
         return _greet(turn)
     if turn.says(Signal.CONFUSED) and turn.said_before(Signal.CONFUSED, bursts=3):

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from agents.prompts import PROMPT_NAMES, Prompts, check_prompt, safe_name, shipped_prompt
+from domain.messages import Medium
 from store.database import Database
 from store.prompts import activate_prompt, add_prompt, deactivate_prompt, list_prompt_versions, lock_prompt
 from tests.factories import make_tenant, open_database
@@ -67,3 +68,21 @@ def test_strangers_name_cannot_speak_to_the_model() -> None:
     assert not set("{}\n<>") & set(name)
     assert len(name) <= 60
     assert safe_name("😊") is None
+
+
+async def test_in_a_call_the_phone_section_follows_in_the_tenants_own_version(
+    database: Database, clock: FakeClock
+) -> None:
+    tenant_id = await make_tenant(database)
+    written, spoken = shipped_prompt("cobranca"), shipped_prompt("voice")
+    prompts = Prompts(database, clock)
+    in_call = await prompts.get(tenant_id, "cobranca", medium=Medium.VOICE)
+    assert in_call.body == f"{written.body}\n\n{spoken.body}"
+    assert in_call.version.startswith(f"cobranca@{written.number}.voice{spoken.number}+")
+    assert await prompts.get(tenant_id, "cobranca", medium=Medium.WHATSAPP) == written
+    assert await prompts.get(tenant_id, "router", medium=Medium.VOICE) == shipped_prompt("router")
+    await publish(database, tenant_id, clock, "Fale devagar.", name="voice")
+    clock.advance(timedelta(seconds=31))
+    own = await prompts.get(tenant_id, "cobranca", medium=Medium.VOICE)
+    assert own.body == f"{written.body}\n\nFale devagar."
+    assert own.number == f"{written.number}.voicet1"

@@ -1,5 +1,6 @@
 """What a draft claims, and what backs it."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -76,6 +77,9 @@ def reasons(text: str, given: Backing) -> list[str]:
         ("Não vamos mais te incomodar.", ["opt_out"]),
         ("Salvei seu e-mail.", ["field"]),
         ("Apliquei um desconto de 20%.", ["refund"]),
+        ("Dou cinquenta por cento de desconto.", ["discount"]),
+        ("Para fechar hoje, consigo fazer um desconto de 20% para você.", ["discount"]),
+        ("Posso te dar 10% de desconto.", ["discount"]),
         ("Consultei aqui no sistema.", ["lookup"]),
         ("Você não tem nenhuma fatura em aberto.", ["no_debt"]),
         ("Entraremos em contato.", ["contact"]),
@@ -92,10 +96,19 @@ def reasons(text: str, given: Backing) -> list[str]:
         ("Vou ligar o roteador junto com você.", []),
         ("Qual dia fica bom para você pagar?", []),
         ("Para consultar, preciso do seu CPF.", []),
+        ("Por aqui eu não consigo dar desconto.", []),
+        ("Não tenho autorização para dar desconto nem parcelar.", []),
+        ("Quer que eu veja com a equipe se há desconto?", []),
     ],
 )  # fmt: skip
 def test_claims_are_told_from_offers(text: str, kinds: list[str]) -> None:
     assert [claim.kind for claim in find_claims(text)] == kinds
+
+
+def test_discount_is_offered_only_in_the_words_of_the_tenant() -> None:
+    text = "Posso te dar 10% de desconto à vista."
+    assert reasons(text, backing()) == ["unsupported_claim"]
+    assert reasons(text, replace(backing(), known_texts=("Desconto de 10% à vista.",))) == []
 
 
 def test_amount_without_tool_result_is_unsupported() -> None:
@@ -193,3 +206,40 @@ def test_written_dates_are_found_in_their_forms() -> None:
     assert [(item.day, item.month, item.year) for item in found] == [
         (27, 11, 2026), (27, 11, None), (5, None, None), (1, 12, None), (27, 11, 2026),
     ]  # fmt: skip
+
+
+# --- figures in words, as a voice says them
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("Vence em vinte e sete de novembro.", [(27, 11, None)]),
+        ("Fica para sexta, vinte e sete de novembro de dois mil e vinte e seis.", [(27, 11, 2026)]),
+        ("No primeiro de dezembro de dois mil e vinte e sete.", [(1, 12, 2027)]),
+        ("Pode ser no dia cinco?", [(5, None, None)]),
+        ("Até o dia um de dezembro.", [(1, 12, None)]),
+        ("Uma de outubro e duas de novembro.", []),
+        ("Em um dia e meio.", []),
+    ],
+)
+def test_days_in_words_are_read(text: str, days: list[tuple[int, int | None, int | None]]) -> None:
+    assert [(written.day, written.month, written.year) for written in find_written_dates(text)] == days
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("São cento e dezenove reais e noventa centavos.", []),
+        ("São cento e vinte reais.", ["unsupported_amount"]),
+        ("Fica para sexta-feira, vinte e sete de novembro.", []),
+        ("Fica para quinta-feira, vinte e sete de novembro.", ["wrong_weekday"]),
+        ("Fica para vinte e oito de novembro.", ["unsupported_date"]),
+        ("O protocolo é P, sete, F, três, K, dois.", []),
+        ("O protocolo é P, sete, F, três, K, nove.", ["unsupported_code"]),
+        ("Protocolo: quatro, quatro, um, nove.", ["unsupported_code"]),
+    ],
+)
+def test_what_is_spoken_must_be_backed_too(text: str, reasons: list[str]) -> None:
+    known = backing(amount(11990), day("2026-11-27"), promise=PROMISE)
+    assert [finding.reason for finding in find_unbacked(text, known)] == reasons

@@ -8,8 +8,11 @@ from domain.intents import (
     asks_call,
     asks_human,
     asks_opt_out,
+    asks_repeat,
     content_topic,
     is_affirmative,
+    is_busy_now,
+    is_greeting_only,
     is_negative,
     is_opt_out_keyword,
     is_wrong_person,
@@ -349,3 +352,72 @@ def test_charge_not_recognised_is_no_wrong_person(text: str) -> None:
 def test_least_sum_keeps_weak_words_from_naming_a_topic() -> None:
     assert content_topic("essa internet") == "support"
     assert content_topic("essa internet", least=2) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["podi mi liga", "vc pode me ligarr", "mi liga", "me ligui", "prefiro por telefone", "melhor por ligação",
+     "melhor vcs me ligarem", "pelo telefone fica melhor", "dá uma ligadinha", "me ligaaa", "urgente", "é urgente!",
+     "caso urgente", "preciso falar com urgência"],
+)  # fmt: skip
+def test_wish_for_a_call_is_recognised_however_it_is_spelled(text: str) -> None:
+    assert asks_call(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a internet não liga", "vou ligar o modem", "liga e desliga o roteador", "me ligaram ontem", "não precisa ligar",
+     "quero pagar com urgência mas não tenho", "qual o telefone de vocês"],
+)  # fmt: skip
+def test_other_talk_of_telephones_is_no_wish_for_a_call(text: str) -> None:
+    assert not asks_call(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["não ouvi", "repete por favor", "pode repetir?", "como?", "hein?", "o quê?", "fala de novo", "cortou",
+     "tá cortando",
+     "não entendi", "fala mais alto", "a ligação tá ruim", "não tô ouvindo", "oi? não escutei"],
+)  # fmt: skip
+def test_what_was_not_heard_is_asked_for_again(text: str) -> None:
+    assert asks_repeat(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["sim", "não entendi por que tá caro", "dia cinco", "como faço pra pagar", "não precisa repetir", "alô"]
+)
+def test_an_answer_asks_for_no_repetition(text: str) -> None:
+    assert not asks_repeat(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["agora não posso falar", "não posso falar agora", "tô dirigindo", "tô no trabalho", "estou ocupada",
+     "me liga mais tarde", "liga depois", "agora não dá", "tô em reunião", "outra hora", "não posso atender"],
+)  # fmt: skip
+def test_bad_moment_is_recognised(text: str) -> None:
+    assert is_busy_now(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["não posso pagar agora tudo", "sim", "não consigo pagar", "posso falar", "pode falar", "depois de amanhã eu pago",
+     "não posso falar com robô"],
+)  # fmt: skip
+def test_other_refusals_are_no_bad_moment(text: str) -> None:
+    assert not is_busy_now(text)
+
+
+@pytest.mark.parametrize("text", ["alô", "alô?", "Alô, bom dia", "oi", "pois não", "boa tarde, tudo bem?", "alô alô"])
+def test_picking_up_is_recognised(text: str) -> None:
+    assert is_greeting_only(text)
+
+
+@pytest.mark.parametrize("text", ["alô quem fala", "oi quero pagar", "não", "é engano", "", "(ruído)"])
+def test_more_than_picking_up_is_recognised(text: str) -> None:
+    assert not is_greeting_only(text)
+
+
+@pytest.mark.parametrize("text", ["sim, pode falar", "é ela mesma", "ela falando", "sou eu quem fala", "sim senhora"])
+def test_saying_to_be_the_one_asked_for_is_a_yes(text: str) -> None:
+    assert is_affirmative(text)

@@ -1,12 +1,16 @@
 """The tools that all agents share, and those of sales."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
 
-from domain.effects import HandOff, MoveCard, OptOut, SaveContactField
+from agents.talk import Agent
+from domain.effects import EndCall, HandOff, MoveCard, OptOut, SaveContactField
+from domain.messages import Medium
+from domain.turns import AgentName
 from services.demo_content import CUSTOM_FIELDS, KNOWLEDGE, PRODUCTS
 from store import contacts, custom_fields, kanban, opt_outs, products
 from tests.business_world import MARIA, MARIA_TYPED
@@ -16,7 +20,10 @@ from tools.registry import TOOLS_BY_AGENT
 
 
 def test_each_agent_has_the_tools_of_the_contract() -> None:
-    shared = {"transferir_para_humano", "registrar_opt_out", "buscar_conhecimento", "salvar_dado_contato"}
+    shared = {
+        "transferir_para_humano", "registrar_opt_out", "buscar_conhecimento", "salvar_dado_contato", "escalar_para_voz",
+        "encerrar_ligacao",
+    }  # fmt: skip
     collection = {
         "consultar_faturas_cpf", "registrar_promessa_pagamento", "atualizar_status_cobranca", "gerar_segunda_via",
         "mover_kanban",
@@ -25,6 +32,29 @@ def test_each_agent_has_the_tools_of_the_contract() -> None:
     assert names == {
         "persona": shared, "cobranca": shared | collection, "sales": shared | {"buscar_produtos", "mover_kanban"}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("agent", TOOLS_BY_AGENT)
+def test_hanging_up_is_offered_in_calls_and_asking_for_a_call_in_text(agent: AgentName) -> None:
+    speaker = Agent(name=agent, tools=TOOLS_BY_AGENT[agent])
+    every = {tool.name for tool in speaker.tools}
+    in_call = {tool.name for tool in speaker.tools_for(Medium.VOICE)}
+    assert in_call == every - {"escalar_para_voz"}
+    for medium in (Medium.WHATSAPP, Medium.SMS, Medium.SIMULATOR):
+        assert {tool.name for tool in speaker.tools_for(medium)} == every - {"encerrar_ligacao"}
+
+
+async def test_call_ends_after_the_reply_and_only_where_there_is_one(desk: Desk) -> None:
+    refused = await desk.call("encerrar_ligacao", motivo="acabou")
+    assert refused["erro"] == "nao_e_ligacao"
+    assert not desk.last.effects
+    desk.run = replace(desk.run, turn=replace(desk.run.turn, medium=Medium.VOICE))
+    assert await desk.call("encerrar_ligacao", motivo="  a pessoa se despediu ") == {
+        "ok": True,
+        "situacao": "encerrando",
+    }
+    assert list(desk.last.effects) == [EndCall(reason="a pessoa se despediu")]
+    await desk.says("oi")  # written with the turn: nothing happens
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))

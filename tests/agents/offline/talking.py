@@ -9,10 +9,11 @@ from datetime import date
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agents.offline import respond
-from agents.turn_context import hear
+from agents.turn_context import Heard, hear
 from domain.dates_ptbr import format_date, weekday_name
 from domain.documents import find_documents
-from domain.evidence import Backing, customer_evidence, evidence_in_text, find_unbacked
+from domain.evidence import Backing, customer_evidence, evidence_in_text, find_unbacked, split_sentences
+from domain.messages import Medium
 from domain.money import format_brl, parse_brl
 from domain.reply_rules import (
     find_debt_told,
@@ -21,7 +22,9 @@ from domain.reply_rules import (
     find_foreign_or_internal,
     find_links,
 )
-from domain.turns import Agreement, Evidence
+from domain.spoken_digits import figures_said
+from domain.spoken_style import to_spoken
+from domain.turns import Agreement, CallContext, Evidence
 
 TODAY = date(2026, 11, 20)  # a Friday
 MARIA = "529.982.247-25"
@@ -31,12 +34,16 @@ TOOLS = {
     "cobranca": (
         "consultar_faturas_cpf", "registrar_promessa_pagamento", "atualizar_status_cobranca", "gerar_segunda_via",
         "transferir_para_humano", "registrar_opt_out", "buscar_conhecimento", "mover_kanban", "salvar_dado_contato",
+        "escalar_para_voz", "encerrar_ligacao",
     ),
     "sales": (
         "buscar_produtos", "mover_kanban", "transferir_para_humano", "registrar_opt_out", "buscar_conhecimento",
-        "salvar_dado_contato",
+        "salvar_dado_contato", "escalar_para_voz", "encerrar_ligacao",
     ),
-    "persona": ("transferir_para_humano", "registrar_opt_out", "buscar_conhecimento", "salvar_dado_contato"),
+    "persona": (
+        "transferir_para_humano", "registrar_opt_out", "buscar_conhecimento", "salvar_dado_contato", "escalar_para_voz",
+        "encerrar_ligacao",
+    ),
 }  # fmt: skip
 ARGUMENTS = {
     "consultar_faturas_cpf": ("cpf_cnpj",),
@@ -51,6 +58,8 @@ ARGUMENTS = {
     "buscar_produtos": ("consulta",),
     "mover_kanban": ("coluna", "motivo"),
     "salvar_dado_contato": ("campo", "valor"),
+    "escalar_para_voz": ("motivo", "quando"),
+    "encerrar_ligacao": ("motivo",),
 }  # fmt: skip
 INVOICES = (
     ("FAT-1001", "R$ 119,90", "10/10/2026", 41),
@@ -105,6 +114,20 @@ class Talk:
     turn_calls: list[str] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     fresh: list[Evidence] = field(default_factory=list)
+    call: CallContext | None = None
+    call_answer: Mapping[str, object] = field(
+        default_factory=lambda: {"situacao": "agendada", "quando": "em 2 minutos"}
+    )
+
+    @property
+    def medium(self) -> Medium:
+        return Medium.WHATSAPP if self.call is None else Medium.VOICE
+
+    @property
+    def offered(self) -> list[str]:
+        """The tools of the agent that its medium leaves."""
+        unfit = "encerrar_ligacao" if self.call is None else "escalar_para_voz"
+        return [name for name in TOOLS[self.agent] if name != unfit]
 
     # --- the world behind the tools
 
@@ -113,7 +136,7 @@ class Talk:
         return format_brl(sum(parse_brl(invoice[1]) for invoice in self.invoices))
 
     def run(self, name: str, args: Mapping[str, object]) -> Result:
-        assert name in TOOLS[self.agent], name
+        assert name in self.offered, name
         if name in self.failing:
             return self.failing[name]
         tool: Callable[[Mapping[str, object]], Result] = getattr(self, f"_{name}")
@@ -121,6 +144,10 @@ class Talk:
 
     def _consultar_faturas_cpf(self, args: Mapping[str, object]) -> Result:
         typed = find_documents(str(args["cpf_cnpj"]))
+        heard = hear(self.messages, today=TODAY, medium=self.medium)
+        if typed and self.identity != "confirmada":  # as the real tool has it: only what the customer gave
+            assert any(typed[0] in find_documents(text.replace("\n", "")) for text in (
+                *heard.customer_texts, "\n".join(heard.customer_texts)))  # fmt: skip
         if not typed and self.identity != "confirmada":
             return _problem("documento_nao_informado")
         if typed and typed[0] != re.sub(r"\D", "", MARIA):
@@ -206,17 +233,25 @@ class Talk:
             return _problem("campo_nao_definido", campos=list(self.fields))
         return {"ok": True, "campo": args["campo"], "valor": args["valor"]}
 
+    def _escalar_para_voz(self, args: Mapping[str, object]) -> Result:
+        assert args["motivo"]
+        return {"ok": "erro" not in self.call_answer, **self.call_answer}
+
+    def _encerrar_ligacao(self, args: Mapping[str, object]) -> Result:
+        assert args["motivo"]
+        return {"ok": True, "situacao": "encerrando"}
+
     # --- the turn
 
     def context(self, texts: Sequence[str]) -> dict[str, object]:
         """Build the context block of docs/tools.md from what the project's own rules hear."""
         talk = [message for message in self.messages if not isinstance(message, SystemMessage)]
         last_human = max(at for at, message in enumerate(talk) if isinstance(message, HumanMessage))
-        heard = hear(talk[: last_human + 1], today=TODAY)
-        assert heard.new_texts == tuple(texts)
-        return {
+        heard = hear(talk[: last_human + 1], today=TODAY, medium=self.medium)
+        assert self.call is not None or heard.new_texts == tuple(texts)
+        return self._call_keys(heard) | {
             "agente": self.agent, "assistente": "Lia", "empresa": "TR Telecom", "agora": "2026-11-20T10:00-03:00",
-            "data": "20/11/2026", "dia_semana": "sexta-feira", "canal": "whatsapp", "horario_atendimento": None,
+            "data": "20/11/2026", "dia_semana": "sexta-feira", "canal": self.medium.value, "horario_atendimento": None,
             "contato.nome": self.name,
             "primeira_resposta": not any(isinstance(message, AIMessage) and message.text for message in self.messages),
             "origem": self.source, "identidade": self.identity,
@@ -237,6 +272,21 @@ class Talk:
             "campos": list(self.fields), "colunas": COLUMNS if self.agent != "persona" else None,
         }  # fmt: skip
 
+    def _call_keys(self, heard: Heard) -> dict[str, object]:
+        if self.call is None:
+            return {}
+        is_open = self.identity != "confirmada" and bool(heard.spoken_documents)
+        return {
+            "documento_ouvido": heard.spoken_documents[-1] if is_open else None,
+            "digitos_ditos": heard.document_digits,
+            "nao_entendi": heard.is_unintelligible,
+            "ligacao": {
+                "direcao": "feita" if self.call.direction == "out" else "recebida",
+                "motivo": {"campaign": "campanha", "requested": "pedida", "received": "recebida"}[self.call.purpose],
+                "pode_transferir": self.call.can_transfer, "tem_mensagem": self.call.has_text_thread,
+            },
+        }  # fmt: skip
+
     def head(self, texts: Sequence[str], changes: Mapping[str, object]) -> list[BaseMessage]:
         """Return the system messages, the context written anew as it is before each call of the model."""
         block = json.dumps({**self.context(texts), **changes}, ensure_ascii=False)
@@ -246,9 +296,9 @@ class Talk:
         """Send the customer's bubbles and return the reply, checked against what must always hold."""
         self.messages += [HumanMessage(text) for text in texts]
         self.proposal_is_fresh, self.turn_calls, self.fresh = False, [], []
-        heard = hear(self.messages, today=TODAY)
+        heard = hear(self.messages, today=TODAY, medium=self.medium)
         self.evidence += customer_evidence(amounts=heard.amounts, days=[read.date for read in heard.dates if read.date])
-        tools = [schema(name) for name in TOOLS[self.agent]]
+        tools = [schema(name) for name in self.offered]
         for _ in range(6):
             given = [*self.head(texts, changes), *self.messages]
             reply = self.model(given, tools)
@@ -299,13 +349,33 @@ class Talk:
             if self.agent == "cobranca":
                 assert not re.search(r"fatura|dívida|débito|em aberto|R\$", reply, re.IGNORECASE), reply
         assert findings == [], reply
+        if self.call is not None:
+            self.check_spoken(reply)
         assert 0 < len(reply) <= 700
         assert reply.count("?") <= 1, reply
         assert len(re.findall(r"[\U0001F300-\U0001FAFF]", reply)) <= 1, reply
 
+    def check_spoken(self, reply: str) -> None:
+        """Hold what only a call demands of a reply: short, plain, no word that belongs to a message."""
+        assert not re.search(r"[\n•*_#(\[]|Fonte:|https?:|[\U0001F300-\U0001FAFF\u2600-\u27BF]", reply), reply
+        assert len(split_sentences(reply)) <= 4, reply
+        assert not re.search(r"digit(?:e|ado|ar)\b|PARE\b|copiar e colar|me manda|me escrev", reply), reply
+        spoken = to_spoken(reply, today=TODAY)
+        assert not re.search(r"\d", spoken), spoken
+        assert not contains_six_digits(spoken), spoken
+        if "encerrar_ligacao" in self.turn_calls:
+            assert not reply.endswith("?"), reply
+
     def args_of(self, tool: str) -> dict[str, object]:
         """Return the arguments of the last call of a tool."""
         return next(args for name, args in reversed(self.calls) if name == tool)
+
+
+def contains_six_digits(spoken: str) -> bool:
+    """Tell whether a reply gives a document away, in words or not."""
+    digits = re.sub(r"\D", "", MARIA)
+    said = figures_said(spoken)
+    return any(digits[at : at + 6] in said for at in range(len(digits) - 5))
 
 
 def _agreed(agreement: Mapping[str, str] | None) -> Agreement | None:
@@ -337,6 +407,8 @@ def _proved(name: str, result: Result) -> list[str]:
             return ["handed_off"]
         case "registrar_opt_out", _:
             return ["opted_out"]
+        case "escalar_para_voz", "agendada":
+            return ["call_scheduled"]
         case "salvar_dado_contato", _:
             return ["field_saved"]
         case _:

@@ -2,7 +2,9 @@
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from langchain_core.messages import AIMessage
 
+from domain.turns import CallContext
 from tests.agents.offline.talking import INVOICES, Talk
 
 LINES = (
@@ -50,3 +52,42 @@ def test_no_talk_breaks_the_rules(
 @given(text=st.text(max_size=300), agent=st.sampled_from(("cobranca", "sales", "persona")))
 def test_any_text_gets_an_answer(text: str, agent: str) -> None:
     assert Talk(agent=agent).say(text or "?")
+
+
+SPOKEN = (
+    "alô?", "sim", "não", "sou eu", "é ela", "quem fala?", "não ouvi", "repete", "(inaudible speech)", "[ruído]",
+    "hein?",
+    "é… deixa eu ver", "só um minutinho", "cinco dois nove", "nove oito dois", "dois quatro sete", "vinte e cinco",
+    "529 982 247 25", "529 982 247 24", "não, quarenta e sete", "meia", "ela não está", "quer deixar recado?",
+    "é engano", "agora não posso", "me liga mais tarde", "qual o assunto?", "quanto?", "quais são?", "pago tudo sexta",
+    "dia cinco", "cento e vinte", "cento e dezenove e noventa", "pode registrar", "me manda o pix", "já paguei",
+    "tô desempregada", "isso é golpe?", "quero falar com um atendente", "não me ligue mais", "tchau", "obrigada",
+    "Maria da Silva", "qual o horário de vocês?", "quanto custa o plano de 600 mega", "espera, espera", "é cnpj",
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    agent=st.sampled_from(("cobranca", "cobranca", "sales", "persona")),
+    utterances=st.lists(st.sampled_from(SPOKEN), min_size=1, max_size=9),
+    is_ours=st.booleans(),
+    has_text=st.booleans(),
+    can_transfer=st.booleans(),
+)
+def test_no_call_breaks_the_rules(
+    agent: str, utterances: list[str], is_ours: bool, has_text: bool, can_transfer: bool
+) -> None:
+    call = CallContext(
+        direction="out" if is_ours else "in", purpose="campaign" if is_ours else "received",
+        can_transfer=can_transfer, has_text_thread=has_text,
+    )  # fmt: skip
+    talk = Talk(agent=agent, call=call)
+    talk.messages.append(AIMessage("Olá! Aqui é Lia, assistente virtual da TR Telecom. Falo com Maria?"))
+    for utterance in utterances:
+        talk.say(utterance)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=200), agent=st.sampled_from(("cobranca", "sales", "persona")))
+def test_any_utterance_gets_an_answer(text: str, agent: str) -> None:
+    assert Talk(agent=agent, call=CallContext(direction="in", purpose="received")).say(text or "?")

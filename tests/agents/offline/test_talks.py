@@ -11,7 +11,7 @@ from tests.agents.offline.talking import INVOICES, Talk
 LOOKUP, PROMISE = "consultar_faturas_cpf", "registrar_promessa_pagamento"
 PAID, CODE, HUMAN = "atualizar_status_cobranca", "gerar_segunda_via", "transferir_para_humano"
 OPT_OUT, KNOW, FIND = "registrar_opt_out", "buscar_conhecimento", "buscar_produtos"
-CARD, FIELD = "mover_kanban", "salvar_dado_contato"
+CARD, FIELD, CALL = "mover_kanban", "salvar_dado_contato", "escalar_para_voz"
 DEBT = r"2 faturas em aberto.*R\$ 119,90.*10/10/2026 \(41 dias de atraso\).*Total: R\$ 239,80"
 
 
@@ -253,9 +253,7 @@ SCRIPTS: dict[str, Script] = {
         steps=(HELLO, step("nao posso falar agora", r"Quando puder"), step("oi voltei", r"CPF ou CNPJ"), CPF)
     ),
     "a wrong charge": Script(steps=(HELLO, CPF, step("essa cobrança ta errada", r"analisada.*pessoa da equipe\?"))),
-    "call me": Script(
-        steps=(step("me liga", r"não consigo ligar|não faço ligações"), step("sim", r"Transferi", HUMAN))
-    ),
+    "call me": Script(steps=(step("me liga", r"Te ligo em 2 minutos", CALL), step("sim", r"Combinado, até já!"))),
     "opt-out": Script(steps=(step("PARE", r"descadastrei", OPT_OUT),)),
     "opt-out in a sentence": Script(steps=(HELLO, step("para de me mandar mensagem", r"descadastrei", OPT_OUT))),
     "the code before the identity": Script(
@@ -375,7 +373,7 @@ SCRIPTS: dict[str, Script] = {
             step("oi", r"Você procura um plano novo"),
             step("qual o horario de vcs?", r"8h às 18h", KNOW),
             step("quero ver meu boleto atrasado", r"outra área.*pessoa da equipe\?"),
-            step("me liga", r"não consigo ligar|não faço ligações"),
+            step("me liga", r"Te ligo em 2 minutos", CALL),
             step("quero falar com um vendedor humano", r"Transferi", HUMAN),
         ),
     ),
