@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from langchain_openai import ChatOpenAI
 from openai import APITimeoutError, BadRequestError, OpenAIError
 from pydantic import BaseModel
 
+from agents.model_stream import LONGEST_ANSWER, Listener, NonsenseAnswer, stream_message
 from agents.offline import OfflineChatModel
 from domain.ports import Clock
 from domain.turns import ModelUsage
@@ -40,9 +41,11 @@ _REQUEST_TIMEOUT = httpx.Timeout(20, connect=5, pool=5)
 # may cost a turn this once; see `one_turn`.
 _CALL_SECONDS = 20.0
 _silent_in_turn: ContextVar[set[str] | None] = ContextVar("silent_models_of_the_turn", default=None)
-_LONGEST_ANSWER = 20_000
+# Until the first word of a streamed answer, and between two: a caller hears nothing meanwhile.
+_TOKEN_SECONDS = 8.0
 
 Factory = Callable[[str, float | None], BaseChatModel]
+_Said = tuple[AIMessage, BaseModel | None]
 # What a provider's library, its server's nonsense or the network may raise. The next model of the chain answers.
 _FAILURES = (
     OpenAIError, LangChainException, httpx.HTTPError, TimeoutError, OSError, ValueError, TypeError, KeyError,
@@ -87,10 +90,6 @@ class EveryModelFailed(Exception):
         self.failures = tuple(failures)
 
 
-class NonsenseAnswer(ValueError):
-    """The model answered with nothing that can be used."""
-
-
 @dataclass(slots=True)
 class _Breaker:
     failures: int = 0
@@ -122,12 +121,13 @@ class Models:
 
     def __init__(
         self, settings: Settings, database: Database, clock: Clock, *, factories: Mapping[str, Factory] | None = None,
-        call_seconds: float = _CALL_SECONDS,
+        call_seconds: float = _CALL_SECONDS, token_seconds: float = _TOKEN_SECONDS,
     ) -> None:  # fmt: skip
         self.settings = settings
         self._database = database
         self._clock = clock
         self._call_seconds = call_seconds
+        self._token_seconds = token_seconds
         self._factories = dict(factories or {})
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopModels] = weakref.WeakKeyDictionary()
         self._chains: dict[UUID, tuple[datetime, dict[str, Chain]]] = {}
@@ -182,11 +182,57 @@ class Models:
         feature: str,
         tools: Sequence[BaseTool] = (),
         schema: type[BaseModel] | None = None,
+        is_on_phone: bool = False,
     ) -> Answer:
         """Let the first model of the agent's chain that works answer. With a schema, `parsed` holds the answer in it.
 
-        Raises EveryModelFailed only; what a provider said went wrong is never text for a customer.
+        With `is_on_phone` somebody listens to the silence, and a model has less time. Raises EveryModelFailed only;
+        what a provider said went wrong is never text for a customer.
         """
+        seconds = min(self._call_seconds, self._token_seconds) if is_on_phone else self._call_seconds
+
+        async def call(name: str, temperature: float | None) -> _Said:
+            return await self._call(name, temperature, messages, tools=tools, schema=schema, seconds=seconds)
+
+        return await self._first_that_works(call, tenant_id=tenant_id, agent=agent, feature=feature, schema=schema)
+
+    async def stream(
+        self,
+        messages: Sequence[BaseMessage],
+        *,
+        tenant_id: UUID,
+        agent: str,
+        feature: str,
+        listener: Listener,
+        tools: Sequence[BaseTool] = (),
+    ) -> Answer:
+        """Answer as `ask` does, and let a listener hear the words as they come.
+
+        What the listener has passed on cannot be unsaid. When a model breaks off after that, the next of the chain is
+        told what was said and asked to go on from there; when nothing was passed on, it answers anew. The message is
+        that of the last model; the listener knows the whole.
+        """
+
+        async def call(name: str, temperature: float | None) -> _Said:
+            runnable = self._runnable(name, temperature, tools=tools, schema=None)
+            bound = getattr(runnable, "bound", runnable)
+            message = await stream_message(
+                runnable, messages, listener, call_seconds=self._call_seconds, token_seconds=self._token_seconds,
+                tells_reason=isinstance(bound, ChatOpenAI),
+            )  # fmt: skip
+            return message, None
+
+        return await self._first_that_works(call, tenant_id=tenant_id, agent=agent, feature=feature)
+
+    async def _first_that_works(
+        self,
+        call: Callable[[str, float | None], Awaitable[_Said]],
+        *,
+        tenant_id: UUID,
+        agent: str,
+        feature: str,
+        schema: type[BaseModel] | None = None,
+    ) -> Answer:
         chain = await self.chain(tenant_id, agent)
         failures: list[str] = []
         spent: list[ModelUsage] = []
@@ -201,7 +247,7 @@ class Models:
                 failures.append(f"{name}: silent in this turn")
                 continue
             try:
-                message, parsed = await self._call(name, chain.temperature, messages, tools=tools, schema=schema)
+                message, parsed = await call(name, chain.temperature)
                 spent += _usage(message, name=name, agent=agent, feature=feature)
                 _refuse_nonsense(message, parsed, schema)
             except _FAILURES as error:
@@ -224,9 +270,10 @@ class Models:
         *,
         tools: Sequence[BaseTool],
         schema: type[BaseModel] | None,
-    ) -> tuple[AIMessage, BaseModel | None]:
+        seconds: float,
+    ) -> _Said:
         runnable = self._runnable(name, temperature, tools=tools, schema=schema)
-        async with asyncio.timeout(self._call_seconds):
+        async with asyncio.timeout(seconds):
             result = await runnable.ainvoke(list(messages))
         if schema is None:
             if not isinstance(result, AIMessage):
@@ -263,6 +310,7 @@ class Models:
             max_retries=1,
             temperature=temperature,
             stream_usage=True,
+            stream_chunk_timeout=None,  # it would make a task for each word; stream_message has the same limit
             http_async_client=own.http,
         )
 
@@ -285,7 +333,7 @@ def _refuse_nonsense(message: AIMessage, parsed: BaseModel | None, schema: type[
     text = str(message.text)
     if not text.strip() and not message.tool_calls and not message.invalid_tool_calls:
         raise NonsenseAnswer("empty")
-    if len(text) > _LONGEST_ANSWER:
+    if len(text) > LONGEST_ANSWER:
         raise NonsenseAnswer("endless")
 
 

@@ -11,18 +11,23 @@ from pydantic import BaseModel, Field
 
 from agents.models import EveryModelFailed, Models
 from agents.prompts import Prompts, variables_of
+from agents.speaking import Check
 from agents.talk import Talk
 from agents.turn_context import Heard, turn_context_message
 from domain import reply_rules
 from domain.documents import find_documents
 from domain.effects import MoveCard, NoteFacts
-from domain.evidence import CUSTOMER, Backing, Finding, find_unbacked
+from domain.evidence import CUSTOMER, Backing, Finding, amounts_in, find_unbacked
 from domain.intents import normalize
-from domain.money import find_amounts
-from domain.turns import Evidence, ModelUsage, TurnContext
+from domain.messages import Medium
+from domain.spoken_hearing import plainly_said
+from domain.turns import Evidence, ModelUsage, TurnContext, whole_reply
 
 Verdict = Literal["approve", "revise", "hand_over"]
 _CRITIQUE_HISTORY = 8
+_LAST_WORDS = 160  # characters that a spoken reply may always add to come to its end
+_ENDS = (".", "!", "?", "…")
+_CLOSERS = "\"'”’»)]*_"
 # What is no debt: prices of products and passages of the knowledge base.
 _OPEN_SOURCES = frozenset({"buscar_produtos", "buscar_conhecimento", CUSTOMER})
 
@@ -43,29 +48,89 @@ class Review:
     usage: tuple[ModelUsage, ...] = ()
 
 
+class DraftRules:
+    """The hard rules over one turn: what backs a reply is gathered once, however many sentences are held against it."""
+
+    def __init__(self, *, heard: Heard, talk: Talk, turn: TurnContext, evidence: Sequence[Evidence]) -> None:
+        self._customer_texts = heard.customer_texts
+        self._backing = _backing(heard=heard, talk=talk, turn=turn, evidence=evidence)
+        self._texts = self._backing.texts()
+        self._open_amounts = _open_amounts(self._backing)
+        self._documents = _documents(heard, talk, turn)
+        self._is_confirmed = talk.identity["status"] == "confirmada"
+        self._medium = turn.medium
+        self._settings = turn.tenant.settings
+        self._own_names = (turn.tenant.name, turn.tenant.assistant_name)
+
+    def find(self, draft: str, said: Sequence[str] = ()) -> tuple[Finding, ...]:
+        """List everything that forbids sending a draft, or going on with it after what was said already."""
+        length = reply_rules.find_bad_length(draft, medium=self._medium)
+        if length or len(draft) > room_left(said, medium=self._medium):
+            return tuple(length) or (Finding(reason="too_long"),)  # what the refiner makes of it is checked in full
+        findings = self._find_in_words(draft, after=_unfinished(said))
+        # The digits of a document can be spread over several sentences.
+        findings += reply_rules.find_documents_shown(whole_reply(said, draft), documents=self._documents)
+        return tuple(dict.fromkeys(findings))
+
+    def find_in_sentence(self, sentence: str, said: Sequence[str]) -> tuple[Finding, ...]:
+        """List what forbids speaking one more sentence of a reply."""
+        whole = whole_reply(said, sentence)
+        if len(whole) > reply_rules.length_limit(self._medium):
+            return (Finding(reason="too_long"),)
+        findings = self._find_in_words(sentence, after=_unfinished(said))
+        findings += reply_rules.find_documents_shown(whole, documents=self._documents)
+        return tuple(dict.fromkeys(findings))
+
+    def _find_in_words(self, text: str, *, after: Sequence[str]) -> list[Finding]:
+        """Look at a text alone, and with the pieces of a sentence that it ends: neither may excuse the other."""
+        alone = self._find_in_whole(text)
+        return alone + self._find_in_whole(whole_reply(after, text)) if after else alone
+
+    def _find_in_whole(self, text: str) -> list[Finding]:
+        return [
+            *self._find_untrue(text),
+            *reply_rules.find_forbidden(
+                text, words=self._settings.forbidden_words, customer_texts=self._customer_texts, known_texts=self._texts
+            ),
+            *reply_rules.find_foreign_or_internal(text, allowed_words=self._own_names),
+            *reply_rules.find_links(text, allowed_hosts=self._settings.allowed_link_hosts, known_texts=self._texts),
+        ]
+
+    def _find_untrue(self, text: str) -> list[Finding]:
+        """List what nothing backs or nobody may know. A voice names days and amounts as people say them."""
+        findings: list[Finding] = []
+        for wording in dict.fromkeys((text, plainly_said(text)) if self._medium is Medium.VOICE else (text,)):
+            findings += find_unbacked(wording, self._backing)
+            if not self._is_confirmed:
+                findings += reply_rules.find_debt_told(
+                    wording, customer_texts=self._customer_texts, known_texts=self._texts,
+                    known_amounts=self._open_amounts,
+                )  # fmt: skip
+        return findings
+
+
+def room_left(said: Sequence[str], *, medium: Medium) -> int:
+    """Give how long a draft may be after what was said: a reply that is nearly too long may still come to its end."""
+    limit = reply_rules.length_limit(medium)
+    return max(limit - len(whole_reply(said)), _LAST_WORDS) if said else limit
+
+
+def _unfinished(said: Sequence[str]) -> Sequence[str]:
+    """Give the pieces of the sentence under way: a rule must see the whole of it."""
+    whole = next((at for at in range(len(said), 0, -1) if said[at - 1].rstrip(_CLOSERS).endswith(_ENDS)), 0)
+    return said[whole:]
+
+
 def check_draft(
     draft: str, *, heard: Heard, talk: Talk, turn: TurnContext, evidence: Sequence[Evidence]
 ) -> tuple[Finding, ...]:
     """List everything that forbids sending a draft. `evidence` is the conversation's, without this turn's."""
-    length = reply_rules.find_bad_length(draft, medium=turn.medium)
-    if length:
-        return tuple(length)  # what the refiner makes of a long one is checked in full
-    backing = _backing(heard=heard, talk=talk, turn=turn, evidence=evidence)
-    texts = backing.texts()
-    findings = [
-        *find_unbacked(draft, backing),
-        *reply_rules.find_documents_shown(draft, documents=_documents(heard, talk, turn)),
-        *reply_rules.find_forbidden(
-            draft, words=turn.tenant.settings.forbidden_words, customer_texts=heard.customer_texts, known_texts=texts
-        ),
-        *reply_rules.find_foreign_or_internal(draft, allowed_words=(turn.tenant.name, turn.tenant.assistant_name)),
-        *reply_rules.find_links(draft, allowed_hosts=turn.tenant.settings.allowed_link_hosts, known_texts=texts),
-    ]
-    if talk.identity["status"] != "confirmada":
-        findings += reply_rules.find_debt_told(
-            draft, customer_texts=heard.customer_texts, known_texts=texts, known_amounts=_open_amounts(backing)
-        )
-    return tuple(dict.fromkeys(findings))
+    return DraftRules(heard=heard, talk=talk, turn=turn, evidence=evidence).find(draft, talk.said)
+
+
+def sentence_check(*, heard: Heard, talk: Talk, turn: TurnContext, evidence: Sequence[Evidence]) -> Check:
+    """Give the check that a sentence passes before it is spoken: the same rules, by what is known by now."""
+    return DraftRules(heard=heard, talk=talk, turn=turn, evidence=evidence).find_in_sentence
 
 
 def _backing(*, heard: Heard, talk: Talk, turn: TurnContext, evidence: Sequence[Evidence]) -> Backing:
@@ -84,13 +149,12 @@ def _open_amounts(backing: Backing) -> set[int]:
     named = {
         int(item["value"]) for item in backing.evidence if item["kind"] == "amount" and item["source"] in _OPEN_SOURCES
     }
-    in_texts = {amount.cents for text in backing.texts() for amount in find_amounts(text)}
-    return named | in_texts
+    return named.union(*map(amounts_in, backing.texts()))
 
 
 def _documents(heard: Heard, talk: Talk, turn: TurnContext) -> list[str]:
     known = [turn.contact.document, talk.identity.get("document"), talk.identity.get("pending_document")]
-    typed = find_documents(heard.text) if heard.has_document else []
+    typed = find_documents("\n".join((heard.text, *heard.spoken_documents))) if heard.has_document else []
     return list(dict.fromkeys(document for document in (*known, *typed) if document))
 
 
@@ -105,11 +169,16 @@ async def review(
     models: Models,
     prompts: Prompts,
 ) -> Review:
-    """Judge a draft. Rules come first; a model is asked only about a draft that passed them."""
+    """Judge a draft. Rules come first; a model is asked only about a draft that passed them.
+
+    In a call no model is asked: its answer would take longer than a caller waits, and most was spoken by then.
+    """
+    if talk.said and talk.has_answered and not draft:
+        return Review(verdict="approve")  # sentence by sentence, before it was spoken
     findings = check_draft(draft, heard=heard, talk=talk, turn=turn, evidence=evidence)
     if findings:
         return Review(verdict="revise", reasons=findings)
-    if not turn.tenant.settings.is_critique_enabled:
+    if turn.medium is Medium.VOICE or not turn.tenant.settings.is_critique_enabled:
         return Review(verdict="approve")
     return await _critique(draft, messages=messages, heard=heard, talk=talk, turn=turn, models=models, prompts=prompts)
 

@@ -41,6 +41,9 @@ _PRICES: dict[str, Price] = {
     "gpt-4o-mini": Price(input=Decimal("0.15"), output=Decimal("0.60")),
     "o3": Price(input=Decimal(2), output=Decimal(8)),
     "o4-mini": Price(input=Decimal("1.10"), output=Decimal("4.40")),
+    # What sound costs: nearly all tokens of a call are.
+    "gpt-realtime": Price(input=Decimal(32), output=Decimal(64)),
+    "gpt-realtime-mini": Price(input=Decimal(10), output=Decimal(20)),
     "text-embedding-3-small": Price(input=Decimal("0.02"), output=Decimal(0)),
     "text-embedding-3-large": Price(input=Decimal("0.13"), output=Decimal(0)),
 }

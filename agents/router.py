@@ -12,6 +12,7 @@ from agents.prompts import Prompts, variables_of
 from agents.turn_context import Heard, turn_context_message
 from domain.effects import Effect, HandOff, MarkWrongPerson, OptOut
 from domain.intents import content_topic, normalize
+from domain.messages import Medium
 from domain.turns import AgentName, Identity, ModelUsage, TurnContext
 
 _BY_TOPIC: dict[str, AgentName] = {"collection": "cobranca", "sales": "sales", "support": "persona"}
@@ -122,24 +123,56 @@ def _first_agent(turn: TurnContext) -> AgentName:
     return turn.assigned_agent or ("cobranca" if turn.source == "campaign" else "persona")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Words:
+    """What is said by rule, as it is true where the customer is."""
+
+    opted_out: str
+    goodbye: str
+    person: str
+    person_too: str
+
+
+def _words(turn: TurnContext) -> _Words:
+    hours = f"Atendemos {turn.tenant.settings.business_hours}."
+    if turn.call is None:
+        return _Words(
+            opted_out="Pronto, você não vai mais receber nossas mensagens. Desculpe o incômodo!",
+            goodbye="Se precisar de algo, é só escrever por aqui.",
+            person=f"Claro! Já chamei uma pessoa da nossa equipe, que continua com você por aqui mesmo. {hours}",
+            person_too=f"E já chamei uma pessoa da equipe, que continua com você por aqui. {hours}",
+        )
+    opted_out = "Pronto, você não vai mais receber nossas ligações nem mensagens. Desculpe o incômodo!"
+    if turn.call.can_transfer:
+        passing = "vou te passar para uma pessoa da nossa equipe. Só um instante."
+        return _Words(
+            opted_out=opted_out, goodbye="Tenha um ótimo dia, até logo!", person=f"Claro, {passing}",
+            person_too=f"E {passing}",
+        )  # fmt: skip
+    where = "continua com você por mensagem" if turn.call.has_text_thread else "vai falar com você"
+    return _Words(
+        opted_out=opted_out, goodbye="Tenha um ótimo dia, até logo!",
+        person=f"Claro! Já avisei a nossa equipe, e uma pessoa {where}. {hours}",
+        person_too=f"E já avisei a nossa equipe: uma pessoa {where}. {hours}",
+    )  # fmt: skip
+
+
 def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None, is_confirmed: bool) -> Route | None:
     """Answer without any model what must never depend on one."""
-    hours = turn.tenant.settings.business_hours
+    words = _words(turn)
     if heard.asks_opt_out:
         opt_out = OptOut(scope="all", reason="pedido na conversa")
-        stop = "Pronto, você não vai mais receber nossas mensagens. Desculpe o incômodo!"
         if heard.asks_human:
             return Route(
                 reason="opt-out and request for a person",
-                reply=f"{stop} E já chamei uma pessoa da equipe, que continua com você por aqui. Atendemos {hours}.",
+                reply=f"{words.opted_out} {words.person_too}",
                 effects=(opt_out, HandOff(reason="pediu uma pessoa")),
             )
-        return Route(reason="opt-out", reply=f"{stop} Se precisar de algo, é só escrever por aqui.", effects=(opt_out,))
+        return Route(reason="opt-out", reply=f"{words.opted_out} {words.goodbye}", effects=(opt_out,))
     if heard.asks_human:
         return Route(
             reason="request for a person",
-            reply="Claro! Já chamei uma pessoa da nossa equipe, que continua com você por aqui mesmo. "
-            f"Atendemos {hours}.",
+            reply=words.person,
             effects=(HandOff(reason="pediu uma pessoa"),),
         )
     is_collection = current == "cobranca" or turn.source == "campaign" or turn.assigned_agent == "cobranca"
@@ -178,8 +211,9 @@ async def route(
     system = SystemMessage(content=prompt.render(variables_of(turn, agent="router")))
     try:
         answer = await models.ask(
-            [system, context, *said], tenant_id=turn.tenant.id, agent="router", feature="route", schema=Rota
-        )
+            [system, context, *said], tenant_id=turn.tenant.id, agent="router", feature="route", schema=Rota,
+            is_on_phone=turn.medium is Medium.VOICE,
+        )  # fmt: skip
     except EveryModelFailed:
         return Route(agent="persona", reason="no model could tell")
     chosen = answer.parsed

@@ -1,8 +1,11 @@
-"""The loop that persona, cobranca and sales share: model, tool calls, results, until there is a draft to check."""
+"""The loop that persona, cobranca and sales share: model, tool calls, results, until there is a draft to check.
+
+In a call the words stream: sentences that may be spoken already are, and the draft is what is left (agents/speaking).
+"""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -10,16 +13,18 @@ from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolC
 from langchain_core.tools import BaseTool
 from pydantic import ValidationError
 
-from agents.models import EveryModelFailed, Models
+from agents.models import Answer, EveryModelFailed, Models
 from agents.prompts import Prompts, variables_of
+from agents.speaking import Check, Listening, Speech, may_speak
 from agents.tracing import note_name
 from agents.turn_context import Heard, turn_context_message
 from domain.effects import Effect
 from domain.evidence import evidence_in_text
 from domain.masking import mask_text
-from domain.messages import Part
+from domain.messages import Medium, Part
 from domain.turns import AgentName, Agreement, Evidence, Identity, ModelUsage, TurnContext
 from tools.context import ToolResult, ToolRun
+from tools.registry import offered_on
 from wiring.deps import Deps
 
 logger = structlog.get_logger(__name__)
@@ -44,7 +49,7 @@ class Talk:
     """What an agent's turn came to. Nothing of it is kept before the draft is approved."""
 
     agent: AgentName
-    text: str
+    text: str  # the draft: what is still to be said
     identity: Identity
     proposal: Agreement | None
     promise: Agreement | None
@@ -56,6 +61,16 @@ class Talk:
     trace: tuple[TraceStep, ...] = ()
     model: str | None = None
     prompt_version: str | None = None
+    said: tuple[str, ...] = ()  # sentences that were spoken already; they come before the draft
+    has_answered: bool = False  # the model came to its last word, so with nothing left in the draft all is said
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Aloud:
+    """How an agent's words reach the ear as they come."""
+
+    say: Callable[[str], None]
+    rules: Callable[[Talk], Check]  # what may not be said, by what is known when a round of the turn begins
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,57 +92,98 @@ class Agent:
     name: AgentName
     tools: tuple[BaseTool, ...]
 
+    def tools_for(self, medium: Medium) -> tuple[BaseTool, ...]:
+        """Give the tools that make sense on a medium: hanging up in a call, asking for a call in text."""
+        return offered_on(medium, self.tools)
+
 
 async def talk(
-    agent: Agent, given: TalkInput, *, turn: TurnContext, deps: Deps, models: Models, prompts: Prompts
-) -> Talk:
-    """Let the agent answer the new messages with at most six rounds of tools. An empty text means that it could not."""
-    prompt = await prompts.get(turn.tenant.id, agent.name)
+    agent: Agent, given: TalkInput, *, turn: TurnContext, deps: Deps, models: Models, prompts: Prompts,
+    aloud: Aloud | None = None,
+) -> Talk:  # fmt: skip
+    """Let the agent answer the new messages with at most six rounds of tools.
+
+    An empty text means that it could not, unless all of the answer was said aloud already.
+    """
+    prompt = await prompts.get(turn.tenant.id, agent.name, medium=turn.medium)
     rendered = SystemMessage(content=prompt.render(variables_of(turn, agent=agent.name)))
     current = Talk(
         agent=agent.name, text="", identity=given.identity, proposal=given.proposal, promise=given.promise,
         prompt_version=prompt.version,
     )  # fmt: skip
-    by_name = {tool.name: tool for tool in agent.tools}
+    tools = agent.tools_for(turn.medium)
+    by_name = {tool.name: tool for tool in tools}
+    speech = Speech(aloud.say) if aloud else None
     for round_number in range(1, ROUNDS + 1):
         # What a tool changed (a confirmed identity, a noted proposal) is in the next round's context.
         context = turn_context_message(
             turn, agent=agent.name, heard=given.heard, identity=current.identity, proposal=current.proposal,
             promise=current.promise,
         )  # fmt: skip
-        offered = agent.tools if round_number < ROUNDS else ()
+        asked = [rendered, context, *given.messages, *current.exchange]
+        listening = _listening(current, speech, aloud)
         try:
-            answer = await models.ask(
-                [rendered, context, *given.messages, *current.exchange],
-                tenant_id=turn.tenant.id, agent=agent.name, feature="reply", tools=offered,
+            answer = await _ask(
+                asked, turn=turn, agent=agent, models=models, listening=listening,
+                tools=tools if round_number < ROUNDS else (),
             )  # fmt: skip
         except EveryModelFailed as error:
-            return replace(current, trace=(*current.trace, {"step": "model", "failures": list(error.failures)}))
+            failed: TraceStep = {"step": "model", "failures": list(error.failures)}
+            return replace(current, said=speech.said if speech else (), trace=(*current.trace, failed))
         current = replace(
             current, model=answer.model, usage=current.usage + answer.usage,
-            trace=(*current.trace, *_failures(answer.failures)),
+            trace=(*current.trace, *_failures(answer.failures)), said=speech.said if speech else (),
         )  # fmt: skip
         if not answer.message.tool_calls and not answer.message.invalid_tool_calls:
-            return replace(current, text=str(answer.message.text).strip())
-        current = await _use_tools(current, answer.message, by_name, given=given, turn=turn, deps=deps)
+            return _answered(current, answer, listening)
+        heard = listening.said if listening else ""
+        current = await use_tools(current, answer.message, by_name, given=given, turn=turn, deps=deps, said=heard)
     return current
+
+
+def _listening(current: Talk, speech: Speech | None, aloud: Aloud | None) -> Listening | None:
+    """Hear the round that begins; attachments go out with the commit, so they are not spoken of before it either."""
+    if speech is None or aloud is None:
+        return None
+    return speech.listen(aloud.rules(current), is_open=may_speak(current.effects) and not current.attachments)
+
+
+async def _ask(
+    messages: Sequence[BaseMessage], *, turn: TurnContext, agent: Agent, models: Models, tools: Sequence[BaseTool],
+    listening: Listening | None,
+) -> Answer:  # fmt: skip
+    if listening is None:
+        return await models.ask(messages, tenant_id=turn.tenant.id, agent=agent.name, feature="reply", tools=tools)
+    return await models.stream(
+        messages, tenant_id=turn.tenant.id, agent=agent.name, feature="reply", tools=tools, listener=listening
+    )
+
+
+def _answered(current: Talk, answer: Answer, listening: Listening | None) -> Talk:
+    if listening is None:
+        return replace(current, text=str(answer.message.text).strip(), has_answered=True)
+    return replace(current, text=listening.rest, has_answered=bool(listening.said or listening.rest))
 
 
 def _failures(failures: Sequence[str]) -> list[TraceStep]:
     return [{"step": "model", "failures": list(failures)}] if failures else []
 
 
-async def _use_tools(
-    current: Talk, message: AIMessage, tools: Mapping[str, BaseTool], *, given: TalkInput, turn: TurnContext, deps: Deps
-) -> Talk:
-    """Run the calls one after the other, each seeing what the earlier ones changed."""
+async def use_tools(
+    current: Talk, message: AIMessage, tools: Mapping[str, BaseTool], *, given: TalkInput, turn: TurnContext,
+    deps: Deps, said: str = "",
+) -> Talk:  # fmt: skip
+    """Run the calls one after the other, each seeing what the earlier ones changed.
+
+    `said` is what the customer heard before them.
+    """
     malformed = [
         ToolCall(name=call["name"] or "desconhecida", args={}, id=call["id"], type="tool_call")
         for call in message.invalid_tool_calls
     ]
     calls = [_with_id(call, at, current) for at, call in enumerate([*message.tool_calls, *malformed])]
-    # Text beside tool calls was never checked nor sent: it must not look said.
-    current = replace(current, exchange=(*current.exchange, AIMessage(content="", tool_calls=calls)))
+    # Other text beside tool calls was never checked nor sent: it must not look said.
+    current = replace(current, exchange=(*current.exchange, AIMessage(content=said, tool_calls=calls)))
     for at, call in enumerate(calls):
         started = asyncio.get_running_loop().time()
         if at >= _CALLS_A_ROUND:

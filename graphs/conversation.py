@@ -4,22 +4,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, RemoveMessage
+from langgraph.config import get_stream_writer
 from langgraph.graph import END, START
 from langgraph.runtime import Runtime
 
 from agents import cobranca, persona, sales
 from agents.models import Models
-from agents.observer import learn, review
+from agents.observer import learn, review, sentence_check
 from agents.prompts import Prompts
-from agents.refiner import HOLDING_REPLY, MOST_REVISIONS, held_effects, refine
+from agents.refiner import MOST_REVISIONS, held_effects, holding_reply, refine
 from agents.router import Route, route
-from agents.talk import Agent, TalkInput, talk
+from agents.speaking import Check, without_said
+from agents.talk import Agent, Aloud, Talk, TalkInput, talk
 from agents.turn_context import Heard, hear
-from domain.effects import MarkWrongPerson
+from domain.effects import ConfirmIdentity, Effect, MarkWrongPerson
 from domain.evidence import Finding, customer_evidence
 from domain.masking import mask_text
-from domain.messages import Text
-from domain.turns import AgentName, Evidence, Identity, TurnContext, TurnOutcome
+from domain.messages import Medium, Text
+from domain.turns import AgentName, Evidence, Identity, TurnContext, TurnOutcome, whole_reply
+from graphs.memory import recognise
 from graphs.state import ConversationGraph, ConversationState, TurnInput, TurnOutput, bounded, surplus
 from wiring.deps import Deps
 
@@ -46,12 +49,15 @@ class Nodes:
     async def router(self, state: ConversationState, turn: TurnContext) -> Update:
         """Hear the customer and choose who answers."""
         messages: list[BaseMessage] = list(state.get("messages", ()))
-        heard = hear(messages, today=turn.today)
+        heard = hear(messages, today=turn.today, medium=turn.medium)
+        known = identity_of(state, turn)
+        identity = recognise(known, heard, messages)
         route_ = await route(
-            messages, heard, turn=turn, current=state.get("agent"), identity=_identity(state, turn),
+            messages, heard, turn=turn, current=state.get("agent"), identity=identity,
             models=self._models, prompts=self._prompts,
         )  # fmt: skip
-        return {"heard": heard, "route": route_, "trace": ({"step": "route", **_traced_route(route_)},)}
+        update: Update = {"heard": heard, "route": route_, "trace": ({"step": "route", **_traced_route(route_)},)}
+        return update if identity == known else update | {"identity": identity, "recognised": True}
 
     def speaker(self, name: AgentName) -> Step:
         """Make the step in which one agent speaks."""
@@ -61,14 +67,15 @@ class Nodes:
             given = TalkInput(
                 messages=state["messages"],
                 heard=heard,
-                identity=_identity(state, turn),
+                identity=identity_of(state, turn),
                 proposal=state.get("proposal"),
                 promise=state.get("promise"),
-                evidence=_known_evidence(state, heard),
+                evidence=known_evidence(state, heard),
             )
             said = await talk(
-                self._agents[name], given, turn=turn, deps=self._deps, models=self._models, prompts=self._prompts
-            )
+                self._agents[name], given, turn=turn, deps=self._deps, models=self._models, prompts=self._prompts,
+                aloud=_aloud(given, turn) if turn.medium is Medium.VOICE else None,
+            )  # fmt: skip
             return {"talk": said, "draft": said.text, "heard": heard}
 
         return speak
@@ -78,7 +85,7 @@ class Nodes:
         heard, said = state["heard"], state["talk"]
         judged = await review(
             state["draft"], messages=state["messages"], heard=heard, talk=said, turn=turn,
-            evidence=_known_evidence(state, heard), models=self._models, prompts=self._prompts,
+            evidence=known_evidence(state, heard), models=self._models, prompts=self._prompts,
         )  # fmt: skip
         revisions = state.get("revisions", 0)
         verdict = {"approve": "refined" if revisions else "approved", "revise": "revise", "hand_over": "held"}[
@@ -97,14 +104,17 @@ class Nodes:
 
     async def refiner(self, state: ConversationState, turn: TurnContext) -> Update:
         """Rewrite the draft for the reasons given."""
+        said = state["talk"].said
         answer = await refine(
             state["draft"], state["reasons"], heard=state["heard"], talk=state["talk"], turn=turn,
             models=self._models, prompts=self._prompts,
         )  # fmt: skip
+        # A draft that nobody could rewrite is found wanting again. An empty one after spoken words would look complete.
+        unmended = state["draft"] if said else ""
         revisions = state.get("revisions", 0) + 1
         step: dict[str, object] = {"step": "refiner", "revision": revisions, "model": answer.model if answer else None}
         return {
-            "draft": str(answer.message.text).strip() if answer else "",
+            "draft": without_said(str(answer.message.text), said) if answer else unmended,
             "revisions": revisions if answer else MOST_REVISIONS,
             "usage": state.get("usage", ()) + (answer.usage if answer else ()),
             "trace": (*state.get("trace", ()), step),
@@ -113,13 +123,23 @@ class Nodes:
     async def reply(self, state: ConversationState, turn: TurnContext) -> Update:
         """Turn what was decided into the outcome of the turn, and into what the conversation remembers."""
         if "talk" not in state:
-            return _fixed_reply(state)
+            return _fixed_reply(state, turn)
         if state["verdict"] == "held":
-            return _held_reply(state)
-        return _agent_reply(state)
+            return _held_reply(state, turn)
+        return _agent_reply(state, turn)
 
 
-def _identity(state: ConversationState, turn: TurnContext) -> Identity:
+def _aloud(given: TalkInput, turn: TurnContext) -> Aloud:
+    """Write each sentence to the run's custom stream, where the session of the call finds it."""
+    write = get_stream_writer()
+
+    def rules(talk: Talk) -> Check:
+        return sentence_check(heard=given.heard, talk=talk, turn=turn, evidence=given.evidence)
+
+    return Aloud(say=lambda sentence: write({"say": sentence}), rules=rules)
+
+
+def identity_of(state: ConversationState, turn: TurnContext) -> Identity:
     known = state.get("identity")
     if known is not None:
         return known
@@ -130,10 +150,10 @@ def _identity(state: ConversationState, turn: TurnContext) -> Identity:
 
 
 def _heard(state: ConversationState, turn: TurnContext) -> Heard:
-    return state.get("heard") or hear(state["messages"], today=turn.today)
+    return state.get("heard") or hear(state["messages"], today=turn.today, medium=turn.medium)
 
 
-def _known_evidence(state: ConversationState, heard: Heard) -> list[Evidence]:
+def known_evidence(state: ConversationState, heard: Heard) -> list[Evidence]:
     days = [day for reading in heard.dates for day in (reading.date, *reading.candidates) if day is not None]
     return [*state.get("evidence", ()), *customer_evidence(amounts=heard.amounts, days=days)]
 
@@ -146,11 +166,16 @@ def _traced_finding(finding: Finding) -> dict[str, str]:
     return {"reason": finding.reason, "excerpt": mask_text(finding.excerpt)}
 
 
+def _reply(text: str, turn: TurnContext) -> AIMessage:
+    """Make the reply's message. By its id a call replaces the text by what was really heard of it."""
+    return AIMessage(content=text, id=str(turn.reply_id))
+
+
 def _history(state: ConversationState, new: list[AnyMessage]) -> list[AnyMessage | RemoveMessage]:
     return [*surplus(state["messages"], coming=len(new)), *new]
 
 
-def _fixed_reply(state: ConversationState) -> Update:
+def _fixed_reply(state: ConversationState, turn: TurnContext) -> Update:
     """Answer as the router said, or say nothing when nothing was asked."""
     chosen = state["route"]
     outcome = TurnOutcome(
@@ -165,17 +190,18 @@ def _fixed_reply(state: ConversationState) -> Update:
     )
     update: Update = {"outcome": outcome}
     if chosen.reply:
-        update["messages"] = _history(state, [AIMessage(content=chosen.reply)])
+        update["messages"] = _history(state, [_reply(chosen.reply, turn)])
     if any(isinstance(effect, MarkWrongPerson) for effect in chosen.effects):
         update |= {"identity": NO_IDENTITY, "proposal": None, "promise": None, "agent": "persona"}
     return update
 
 
-def _held_reply(state: ConversationState) -> Update:
-    """Send the holding reply. What the tools planned is forgotten with the draft."""
+def _held_reply(state: ConversationState, turn: TurnContext) -> Update:
+    """Send the holding reply, after what was spoken already. What the tools planned is forgotten with the draft."""
     said = state["talk"]
+    text = whole_reply(said.said, holding_reply(turn))
     outcome = TurnOutcome(
-        parts=(Text(text=HOLDING_REPLY),),
+        parts=(Text(text=text),),
         effects=held_effects(said.effects, state["reasons"]),
         usage=_usage(state),
         trace=state["trace"],
@@ -183,8 +209,9 @@ def _held_reply(state: ConversationState) -> Update:
         verdict="held",
         model=said.model,
         prompt_version=said.prompt_version,
+        said=said.said,
     )
-    update: Update = {"outcome": outcome, "messages": _history(state, [AIMessage(content=HOLDING_REPLY)])}
+    update: Update = {"outcome": outcome, "messages": _history(state, [_reply(text, turn)])}
     if said.identity["status"] != "confirmada" and said.identity != state.get("identity"):
         update["identity"] = said.identity  # failed tries count
     if said.agent != state.get("agent"):
@@ -192,28 +219,42 @@ def _held_reply(state: ConversationState) -> Update:
     return update
 
 
-def _agent_reply(state: ConversationState) -> Update:
-    """Send the approved draft and remember what the turn did."""
+def _recognition(state: ConversationState) -> tuple[Effect, ...]:
+    """Plan that the contact keeps who was recognised on the phone, for the summary and whoever takes the line over."""
+    identity = state.get("identity")
+    if not state.get("recognised") or identity is None or "document" not in identity:
+        return ()
+    return (ConfirmIdentity(document=identity["document"], customer_name=identity.get("customer_name", "")),)
+
+
+def _agent_reply(state: ConversationState, turn: TurnContext) -> Update:
+    """Send the approved draft, after what was spoken already, and remember what the turn did."""
     said, heard = state["talk"], state["heard"]
+    text = whole_reply(said.said, state["draft"])
     noted = learn(heard, said, known=state.get("facts", {}))
     outcome = TurnOutcome(
-        parts=(Text(text=state["draft"]), *said.attachments),
-        effects=(*said.effects, noted) if noted else said.effects,
+        parts=(Text(text=text), *said.attachments),
+        effects=(*_recognition(state), *said.effects, *([noted] if noted else [])),
         usage=_usage(state),
         trace=state["trace"],
         agent=said.agent,
         verdict=state["verdict"],
         model=said.model,
         prompt_version=said.prompt_version,
+        said=said.said,
     )
-    exchange: list[Any] = list(said.exchange)
-    update: Update = {"outcome": outcome, "messages": _history(state, [*exchange, AIMessage(content=state["draft"])])}
+    # The words before a tool call are in the reply: one message holds all that was said.
+    exchange: list[Any] = [
+        item.model_copy(update={"content": ""}) if isinstance(item, AIMessage) and item.content else item
+        for item in said.exchange
+    ]
+    update: Update = {"outcome": outcome, "messages": _history(state, [*exchange, _reply(text, turn)])}
     remembered: Update = {
         "agent": said.agent,
         "identity": said.identity,
         "proposal": said.proposal,
         "promise": said.promise,
-        "evidence": bounded([*_known_evidence(state, heard), *said.evidence]),
+        "evidence": bounded([*known_evidence(state, heard), *said.evidence]),
     }
     if noted:
         remembered["facts"] = {**state.get("facts", {}), **noted.facts}

@@ -126,9 +126,12 @@ async def test_model_that_hangs_is_left_after_the_time_for_a_call(database: Data
 
     settings = make_settings(database.url, openai_api_key=SecretStr("k"))
     factories: dict[str, Factory] = {"openai": lambda name, temperature: Hanging(script=[])}
+    tenant_id = await make_tenant(database)
     models = Models(settings, database, clock, factories=factories, call_seconds=0.05)
-    answer = await ask(models, await make_tenant(database))
+    answer = await ask(models, tenant_id)
     assert (answer.model, answer.failures) == ("offline", ("openai:gpt-5-mini: TimeoutError",))
+    models = Models(settings, database, clock, factories=factories, token_seconds=0.05)
+    assert (await ask(models, tenant_id, is_on_phone=True)).failures == ("openai:gpt-5-mini: TimeoutError",)
 
 
 async def test_usage_names_agent_feature_provider_and_model(database: Database, clock: FakeClock) -> None:

@@ -1,5 +1,6 @@
 """The observer over whole drafts, and what it learns."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
 from agents.models import Factory
-from agents.observer import check_draft, learn
+from agents.observer import check_draft, learn, room_left, sentence_check
 from agents.talk import Talk
 from agents.turn_context import hear
 from domain.effects import MoveCard
+from domain.messages import Medium
 from domain.turns import AgentName, Evidence, Identity
 from tests.agents.scripted_model import ScriptedModel, calls
 from tests.agents.test_router import turn
@@ -110,3 +112,69 @@ async def test_critique_that_asks_for_revision_is_followed(database_url: str) ->
     async with open_rig(database_url, factories=script, is_critique_enabled=True) as rig:
         outcome = await rig.run("bom dia")
         assert (outcome.verdict, spoken(outcome)) == ("refined", "Que dia fica bom para você?")
+
+
+def spoken_reasons(sentence: str, *before: str, identity: Identity = PENDING, text: str = "oi") -> set[str]:
+    context = replace(turn(), medium=Medium.VOICE)
+    heard = hear([HumanMessage(content=text)], today=context.today, medium=Medium.VOICE)
+    check = sentence_check(heard=heard, talk=said(identity=identity), turn=context, evidence=())
+    return {finding.reason for finding in check(sentence, before)}
+
+
+def test_sentence_is_held_against_the_same_rules_as_a_draft() -> None:
+    assert spoken_reasons("Tudo bem?") == set()
+    assert "unsupported_amount" in spoken_reasons("São R$ 50,00.", identity=CONFIRMED)
+    assert "debt_before_identity" in spoken_reasons("Você tem uma fatura em aberto.")
+    assert "unsupported_claim" in spoken_reasons("Registrei sua promessa.", identity=CONFIRMED)
+    assert "wrong_language" in spoken_reasons("Please hold on, we have your invoice here.")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("O total é duzentos e trinta e nove reais e oitenta centavos.", "unsupported_amount"),
+        ("Fica para o dia vinte e nove de dezembro.", "unsupported_date"),
+        ("Fica para vinte e nove do doze.", "unsupported_date"),
+    ],
+)
+def test_amounts_and_days_in_words_need_backing_too(sentence: str, reason: str) -> None:
+    assert reason in spoken_reasons(sentence, identity=CONFIRMED)
+
+
+def test_document_that_was_dictated_is_never_repeated() -> None:
+    dictated = "meu cpf é cinco dois nove nove oito dois dois quatro sete dois cinco"
+    assert "full_document" in spoken_reasons("É o que começa com cinco dois nove nove oito dois?", text=dictated)
+
+
+def test_document_spread_over_sentences_is_seen() -> None:
+    text = "meu cpf é 529.982.247-25"
+    assert spoken_reasons("Começa com 529.", text=text) == set()
+    assert "full_document" in spoken_reasons("982.", "Começa com 529.", text=text)
+
+
+def test_claim_spread_over_the_pieces_of_one_sentence_is_seen() -> None:
+    assert spoken_reasons("fatura em aberto", identity=CONFIRMED) == set()
+    begun = "Olha só, depois de ver tudo com muita calma aqui no nosso sistema, você deve,"
+    assert "debt_before_identity" in spoken_reasons("desde ontem, um débito", begun)
+
+
+def test_piece_before_excuses_no_claim() -> None:
+    assert "unsupported_claim" in spoken_reasons("registrei sua promessa", "Assim que possível", identity=CONFIRMED)
+
+
+def test_length_counts_over_the_whole_reply() -> None:
+    assert spoken_reasons("Certo?", "a" * 480 + ".") == set()
+    assert spoken_reasons("Certo, então vamos lá?", "a" * 480 + ".") == {"too_long"}
+
+
+def test_spoken_reply_may_always_come_to_its_end() -> None:
+    assert room_left((), medium=Medium.VOICE) == 500
+    assert room_left(("a" * 300,), medium=Medium.VOICE) == 200
+    assert room_left(("a" * 490,), medium=Medium.VOICE) == 160
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(max_size=200), max_size=5))
+def test_no_sentence_breaks_the_rules(pieces: list[str]) -> None:
+    assert isinstance(spoken_reasons("e então", *pieces), set)
+    assert isinstance(spoken_reasons("".join(pieces)), set)

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 
 from agents.models import Factory
+from agents.prompts import Prompts, shipped_prompt
 from agents.talk import ROUNDS, Agent, Talk, TalkInput, talk
 from agents.turn_context import MARK, hear
 from domain.effects import HandOff
@@ -36,10 +37,6 @@ def scripted(*script: Any) -> tuple[ScriptedModel, dict[str, Factory]]:
 
 
 async def speak(rig: Rig, *, text: str = "oi") -> Talk:
-    from langchain_core.messages import HumanMessage
-
-    from agents.prompts import Prompts
-
     messages = [HumanMessage(content=text)]
     given = TalkInput(
         messages=messages, heard=hear(messages, today=rig.context.today), identity=NO_IDENTITY, proposal=None,
@@ -124,5 +121,4 @@ async def test_model_gets_prompt_and_context_of_the_turn(database_url: str) -> N
             "trecho": "", "data": "27/11/2026", "dia_semana": "sexta-feira", "situacao": "certa", "motivo": None,
         }  # fmt: skip
         assert MARIA not in text
-        assert said.prompt_version
-        assert said.prompt_version.startswith("persona@1+")
+        assert said.prompt_version == shipped_prompt("persona").version
