@@ -191,6 +191,7 @@ class TurnRunner:
             messages=as_graph_messages(turn.said),
             thread_id=str(turn.conversation.id),
             checkpoint_id=turn.conversation.checkpoint_id,
+            carried=carried_thread(turn),
         )
 
     async def _keep_leases(self) -> None:
@@ -228,6 +229,11 @@ class TurnRunner:
                         self._wake.set()
             except UNAVAILABLE:
                 await asyncio.sleep(1)
+
+
+def carried_thread(turn: LoadedTurn) -> tuple[str, str] | None:
+    """Name the thread and the checkpoint that a turn goes on from besides its own."""
+    return (str(turn.carried.conversation_id), turn.carried.checkpoint_id) if turn.carried else None
 
 
 def as_graph_messages(rows: Sequence[MessageRow]) -> list[AnyMessage]:

@@ -1,7 +1,7 @@
 """What a conversation remembers, and what lives for one turn only (never written to a checkpoint)."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypedDict
+from typing import Annotated, Required, TypedDict
 
 from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage, ToolMessage
 from langgraph.channels import UntrackedValue
@@ -20,10 +20,17 @@ CUSTOMER_EVIDENCE_KEPT = 20
 Trace = tuple[dict[str, object], ...]
 
 
-class TurnInput(TypedDict):
-    """What a run is given: the customer's new messages (and an operator's, after a handback)."""
+class TurnInput(TypedDict, total=False):
+    """What a run is given: the new messages (an operator's too, after a handback), and what the conversation takes up
+    from another one of the same contact (graphs/memory.py)."""
 
-    messages: list[AnyMessage]
+    messages: Required[list[AnyMessage]]
+    agent: AgentName | None
+    identity: Identity
+    proposal: Agreement | None
+    promise: Agreement | None
+    evidence: list[Evidence]
+    facts: dict[str, str]
 
 
 class TurnOutput(TypedDict, total=False):
@@ -46,6 +53,7 @@ class ConversationState(TypedDict, total=False):
 
     heard: Annotated[Heard, UntrackedValue]
     route: Annotated[Route, UntrackedValue]
+    recognised: Annotated[bool, UntrackedValue]  # said in this turn, on the phone, to be who was asked for
     talk: Annotated[Talk, UntrackedValue]
     draft: Annotated[str, UntrackedValue]
     usage: Annotated[tuple[ModelUsage, ...], UntrackedValue]

@@ -236,7 +236,7 @@ async def make_observer() -> Graph:
     async def observer(state: DraftToCheck, runtime: Runtime[StudioContext]) -> DraftToCheck:
         messages = state.get("messages", [])
         turn = await shop.context_of(runtime, {"messages": messages})
-        heard = hear(messages, today=turn.today)
+        heard = hear(messages, today=turn.today, medium=turn.medium)
         talk = Talk(agent="persona", text=state.get("rascunho", ""), identity=NO_IDENTITY, proposal=None, promise=None)
         found = check_draft(talk.text, heard=heard, talk=talk, turn=turn, evidence=())
         reasons = [{"motivo": item.reason, "trecho": mask_text(item.excerpt)} for item in found]

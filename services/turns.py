@@ -5,22 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from channels.degrade import CAPABILITIES, render
 from domain.messages import Medium, Part
 from domain.ports import Clock, Failpoint
-from domain.turns import AGENTS, AgentName, ContactProfile, ModelUsage, TurnContext, TurnOutcome
+from domain.turns import AGENTS, AgentName, CallContext, ContactProfile, ModelUsage, TurnContext, TurnOutcome
 from services.accounts import AccountDirectory, OpenAccount
 from services.effects import apply_effects
 from services.parts import part_kind, part_text, part_to_json
-from services.tenant_directory import TenantDirectory
+from services.tenant_directory import TenantDirectory, TenantProfile
 from store import conversations, messages, turns
 from store.conversations import ConversationRow
 from store.database import Connection, Database
 from store.messages import MessageRow, NewOutbound
+from store.turns import PersonRow
 
 _MOST_MESSAGES = 60  # of one turn; a flood beyond that is answered from its newest part
+_CARRIED_FOR = timedelta(days=3)  # what was said longer ago in another conversation is no longer taken up
 Price = Callable[[ModelUsage], Decimal]
 
 
@@ -33,6 +35,15 @@ class Commit(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CarriedFrom:
+    """Another conversation of the contact with a newer turn: a call, or what a call goes on from (ADR 15)."""
+
+    conversation_id: UUID
+    checkpoint_id: str
+    medium: Medium
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoadedTurn:
     """A claimed conversation with what its turn answers."""
 
@@ -41,6 +52,7 @@ class LoadedTurn:
     account: OpenAccount
     said: Sequence[MessageRow]  # since the last turn, both directions, oldest first, without the agents' own words
     started_at: datetime
+    carried: CarriedFrom | None = None
 
     @property
     def answered_seq(self) -> int:
@@ -95,51 +107,10 @@ class TurnStore:
         profile = await self._tenants.profile(conversation.tenant_id)
         account = await self._accounts.by_id(conversation.tenant_id, conversation.channel_account_id)
         async with self._database.tenant(conversation.tenant_id) as connection:
-            person = await turns.person(connection, conversation.contact_id)
-            is_answered = (
-                person is not None
-                and account is not None
-                and conversation.handler == "bot"
-                and profile.tenant.is_bot_enabled
-                and account.row.is_bot_enabled
-                and account.row.status != "disabled"
-                and person.is_bot_enabled
-                and person.is_platform_bot_enabled
-            )
-            if not is_answered or person is None or account is None:
+            turn = await read_turn(connection, conversation, profile=profile, account=account, now=now)
+            if turn is None:
                 await conversations.silence(connection, conversation)
-                return None
-            said = await messages.after(connection, conversation.id, seq=conversation.history_seq, limit=_MOST_MESSAGES)
-        contact = ContactProfile(
-            id=person.id,
-            name=person.name,
-            document=person.document,
-            custom_fields=person.custom_fields,
-            has_opted_out=person.opted_out_at is not None,
-            identity_tries=person.identity_tries,
-            identity_tries_on=person.identity_tries_on,
-            phone_match_keys=tuple(person.match_keys),
-        )
-        context = TurnContext(
-            tenant=profile.tenant,
-            contact=contact,
-            conversation_id=conversation.id,
-            turn_seq=conversation.turn_seq,
-            medium=Medium(account.row.medium),
-            now=now,
-            source="campaign" if "campaign" in conversation.source else "customer",
-            assigned_agent=_agent(conversation.assigned_agent),
-            is_first_reply=_is_first_reply(conversation),
-            custom_fields=profile.custom_fields,
-            stages=profile.stages,
-        )
-        return LoadedTurn(
-            conversation=conversation,
-            context=context,
-            account=account,
-            said=[row for row in said if row.author != "agent"],
-            started_at=now,
-        )
+        return turn
 
     async def commit(
         self, turn: LoadedTurn, outcome: TurnOutcome, *, checkpoint_id: str | None, reruns: int, is_final: bool
@@ -149,7 +120,7 @@ class TurnStore:
         conversation = turn.conversation
         async with self._database.tenant(conversation.tenant_id) as connection:
             current = await conversations.lock(connection, conversation.id)
-            if not _is_ours(current, conversation):
+            if not is_ours(current, conversation):
                 return Commit.LOST
             if current is not None and current.handler != "bot":
                 await conversations.silence(connection, conversation)
@@ -176,23 +147,9 @@ class TurnStore:
                 conversation_id=conversation.id, channel_account_id=conversation.channel_account_id, now=now,
                 sender=self._runner, locked_until=now + self._lease,
             )  # fmt: skip
-            await turns.insert_trace(
-                connection, trace=outcome.trace, tenant_id=conversation.tenant_id, conversation_id=conversation.id,
-                turn_seq=conversation.turn_seq, outcome="answered" if outcome.parts else "silent",
-                agent=outcome.agent, verdict=outcome.verdict, model=outcome.model,
-                prompt_version=outcome.prompt_version, reruns=reruns, started_at=turn.started_at, finished_at=now,
-            )  # fmt: skip
-            for usage in outcome.usage:
-                await turns.insert_usage(
-                    connection, tenant_id=conversation.tenant_id, conversation_id=conversation.id,
-                    turn_seq=conversation.turn_seq, agent=usage.agent, feature=usage.feature,
-                    provider=usage.provider, model=usage.model, input_tokens=usage.input_tokens,
-                    output_tokens=usage.output_tokens, cost_usd=self._price(usage), created_at=now,
-                )  # fmt: skip
-            await conversations.commit_turn(
-                connection, conversation=conversation, answered_seq=turn.answered_seq, history_seq=turn.history_seq,
-                agent=outcome.agent, has_reply=bool(outcome.parts), checkpoint_id=checkpoint_id, now=now,
-            )  # fmt: skip
+            await write_turn(
+                connection, turn, outcome, checkpoint_id=checkpoint_id, reruns=reruns, price=self._price, now=now
+            )
 
     def _outbox(self, turn: LoadedTurn, outcome: TurnOutcome) -> list[NewOutbound]:
         parts: Sequence[Part] = render(outcome.parts, CAPABILITIES[turn.account.row.provider])
@@ -220,7 +177,112 @@ class TurnStore:
             )  # fmt: skip
 
 
-def _is_ours(current: ConversationRow | None, claimed: ConversationRow) -> bool:
+async def read_turn(
+    connection: Connection, conversation: ConversationRow, *, profile: TenantProfile, account: OpenAccount | None,
+    now: datetime, call: CallContext | None = None,
+) -> LoadedTurn | None:  # fmt: skip
+    """Read what a claimed conversation's turn needs; None when nobody should answer: bot off, human, account off."""
+    person = await turns.person(
+        connection, conversation.contact_id, conversation_id=conversation.id, is_call=call is not None,
+        since=max(conversation.last_turn_at or now - _CARRIED_FOR, now - _CARRIED_FOR),
+    )  # fmt: skip
+    if person is None or account is None or not _is_answered(conversation, person, profile, account):
+        return None
+    said = await messages.after(connection, conversation.id, seq=conversation.history_seq, limit=_MOST_MESSAGES)
+    return LoadedTurn(
+        conversation=conversation,
+        context=_context(conversation, person, profile=profile, medium=Medium(account.row.medium), now=now, call=call),
+        account=account,
+        said=[row for row in said if row.author != "agent" or (call is not None and _is_outside_graph(row))],
+        started_at=now,
+        carried=_carried_from(person),
+    )
+
+
+def _is_answered(
+    conversation: ConversationRow, person: PersonRow, profile: TenantProfile, account: OpenAccount
+) -> bool:
+    return (
+        conversation.handler == "bot"
+        and profile.tenant.is_bot_enabled
+        and account.row.is_bot_enabled
+        and account.row.status != "disabled"
+        and person.is_bot_enabled
+        and person.is_platform_bot_enabled
+    )
+
+
+def _is_outside_graph(row: MessageRow) -> bool:
+    """Tell what the graph's own history lacks of an agent's words: said by code, or heard only in part."""
+    return row.turn_seq is None or row.content.get("isInterrupted") is True
+
+
+def _carried_from(person: PersonRow) -> CarriedFrom | None:
+    if person.newer_conversation_id is None or person.newer_checkpoint_id is None or person.newer_medium is None:
+        return None
+    return CarriedFrom(
+        conversation_id=person.newer_conversation_id, checkpoint_id=person.newer_checkpoint_id,
+        medium=Medium(person.newer_medium),
+    )  # fmt: skip
+
+
+def _context(
+    conversation: ConversationRow, person: PersonRow, *, profile: TenantProfile, medium: Medium, now: datetime,
+    call: CallContext | None,
+) -> TurnContext:  # fmt: skip
+    contact = ContactProfile(
+        id=person.id,
+        name=person.name,
+        document=person.document,
+        custom_fields=person.custom_fields,
+        has_opted_out=person.opted_out_at is not None,
+        identity_tries=person.identity_tries,
+        identity_tries_on=person.identity_tries_on,
+        phone_match_keys=tuple(person.match_keys),
+    )
+    return TurnContext(
+        tenant=profile.tenant,
+        contact=contact,
+        conversation_id=conversation.id,
+        turn_seq=conversation.turn_seq,
+        medium=medium,
+        now=now,
+        source="campaign" if "campaign" in conversation.source else "customer",
+        assigned_agent=_agent(conversation.assigned_agent),
+        is_first_reply=_is_first_reply(conversation),
+        custom_fields=profile.custom_fields,
+        stages=profile.stages,
+        call=call,
+    )
+
+
+async def write_turn(
+    connection: Connection, turn: LoadedTurn, outcome: TurnOutcome, *, checkpoint_id: str | None, reruns: int,
+    price: Price, now: datetime,
+) -> None:  # fmt: skip
+    """Write what every turn leaves beside its reply and its effects: trace, usage, and the conversation moved on."""
+    conversation = turn.conversation
+    await turns.insert_trace(
+        connection, trace=outcome.trace, tenant_id=conversation.tenant_id, conversation_id=conversation.id,
+        turn_seq=conversation.turn_seq, outcome="answered" if outcome.parts else "silent",
+        agent=outcome.agent, verdict=outcome.verdict, model=outcome.model,
+        prompt_version=outcome.prompt_version, reruns=reruns, started_at=turn.started_at, finished_at=now,
+    )  # fmt: skip
+    for usage in outcome.usage:
+        await turns.insert_usage(
+            connection, tenant_id=conversation.tenant_id, conversation_id=conversation.id,
+            turn_seq=conversation.turn_seq, agent=usage.agent, feature=usage.feature,
+            provider=usage.provider, model=usage.model, input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens, cost_usd=price(usage), created_at=now,
+        )  # fmt: skip
+    await conversations.commit_turn(
+        connection, conversation=conversation, answered_seq=turn.answered_seq, history_seq=turn.history_seq,
+        agent=outcome.agent, has_reply=bool(outcome.parts), checkpoint_id=checkpoint_id, now=now,
+    )  # fmt: skip
+
+
+def is_ours(current: ConversationRow | None, claimed: ConversationRow) -> bool:
+    """Compare the fencing number: false when the lease went to another runner."""
     return current is not None and current.turn_seq == claimed.turn_seq and current.locked_by == claimed.locked_by
 
 
