@@ -4,10 +4,12 @@ Sources: protocols 1.2, 2.3, 3, 4.1, 5.1, 6.1 and 8. Every secret compares in co
 matches.
 """
 
+import base64
 import hashlib
 import hmac
 import re
 import warnings
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeGuard
 from urllib.parse import parse_qsl
@@ -156,19 +158,80 @@ def verify_stripe(
     return any([_same(expected, signature) for signature in given])
 
 
-def verify_vapi_hmac(body: bytes, *, secret: str, signature: str | None, timestamp: str | None, now: datetime) -> bool:
-    """Check Vapi's default HMAC plan: hex HMAC-SHA256 over `timestamp.body`, five minutes old at most.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VapiPlan:
+    """How a Vapi account signs: chosen there, credential by credential, so it is kept here the same (protocols 6.1)."""
 
-    Vapi does not document the unit of the timestamp, so seconds and milliseconds are both read.
+    signature_header: str = "x-signature"
+    timestamp_header: str = "x-timestamp"
+    payload: str = "{timestamp}.{body}"
+    prefix: str = ""
+    encoding: str = "hex"
+    algorithm: str = "sha256"
+    is_secret_base64: bool = False
+    message_id_header: str = "svix-id"
+
+
+_VAPI_ALGORITHMS = frozenset({"sha1", "sha256", "sha512"})
+_VAPI_TOKEN = re.compile(r"\{(body|timestamp|method|url|svix-id)\}")
+_MOST_VAPI_SIGNATURES = 5
+
+
+def verify_vapi_hmac(
+    body: bytes, *, secret: str, signature: str | None, timestamp: str | None, now: datetime,
+    plan: VapiPlan = VapiPlan(), method: str = "POST", url: str = "", message_id: str = "",
+) -> bool:  # fmt: skip
+    """Check Vapi's HMAC by the account's plan; a plan that does not cover the body proves nothing and never matches.
+
+    Vapi does not document the unit of the timestamp, so seconds and milliseconds are both read; five minutes old at
+    most. In the style of Svix the header holds several signatures with a space between them.
     """
-    if not _usable(secret, signature) or signature is None or timestamp is None:
+    if not _usable(secret, signature) or signature is None or "{body}" not in plan.payload:
         return False
-    if not re.fullmatch("[0-9]{1,16}", timestamp):
+    if plan.algorithm not in _VAPI_ALGORITHMS or plan.encoding not in ("hex", "base64"):
+        return False
+    if "{timestamp}" in plan.payload and not _is_fresh(timestamp, now):
+        return False
+    key = _vapi_key(secret, plan)
+    if not key:
+        return False
+    values = {
+        "body": body, "timestamp": (timestamp or "").encode("utf-8", "replace"), "method": method.encode(),
+        "url": url.encode("utf-8", "replace"), "svix-id": message_id.encode("utf-8", "replace"),
+    }  # fmt: skip
+    # One pass: what the body holds is never taken for a token.
+    pieces = _VAPI_TOKEN.split(plan.payload)
+    message = b"".join(
+        values[piece] if position % 2 else piece.encode("utf-8", "replace") for position, piece in enumerate(pieces)
+    )
+    made = hmac.new(key, message, plan.algorithm).digest()
+    expected = made.hex() if plan.encoding == "hex" else base64.b64encode(made).decode()
+    given = signature.split(" ")
+    if len(given) > _MOST_VAPI_SIGNATURES:
+        return False
+    return any(
+        [
+            one.startswith(plan.prefix)
+            and _same(expected, one[len(plan.prefix) :].lower() if plan.encoding == "hex" else one[len(plan.prefix) :])
+            for one in given
+        ]
+    )
+
+
+def _is_fresh(timestamp: str | None, now: datetime) -> bool:
+    if timestamp is None or not re.fullmatch("[0-9]{1,16}", timestamp):
         return False
     seconds = int(timestamp) / (1000 if len(timestamp) > 11 else 1)
-    if abs(now.timestamp() - seconds) > _TOLERANCE.total_seconds():
-        return False
-    return _same(hmac_sha256_hex(secret, timestamp.encode() + b"." + body), signature)
+    return abs(now.timestamp() - seconds) <= _TOLERANCE.total_seconds()
+
+
+def _vapi_key(secret: str, plan: VapiPlan) -> bytes:
+    if not plan.is_secret_base64:
+        return secret.encode("utf-8", "replace")
+    try:
+        return base64.b64decode(secret, validate=True)
+    except ValueError:
+        return b""
 
 
 def verify_evolution_jwt(*, jwt_key: str, header: str | None, now: datetime) -> bool:
