@@ -1,7 +1,9 @@
 """Twilio's phone calls: the Calls resource and what its callbacks say (protocols 4.4)."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
@@ -9,6 +11,7 @@ from channels.base import ChannelAccount, WebhookRequest
 from channels.reading import Unreadable, as_id, as_text, read_form
 from channels.transport import exchange, unreadable_success
 from channels.twilio_account import API_URL, check_twilio, credentials, raise_refusal, resource_url, verify_twilio
+from channels.twilio_twiml import retried
 from channels.voice import CallReceipt, DialRequest
 from domain.calls import CallReport, CallStatus
 from domain.messages import Provider
@@ -25,9 +28,14 @@ _STATUSES: Mapping[str, CallStatus] = {
     "canceled": CallStatus.CANCELED,
 }
 _EVENTS = ["initiated", "ringing", "answered", "completed"]
+_KEYPAD = "menu"
 _LONGEST_NUMBER = 9
 _LONGEST_WORD = 40
+_LONGEST_URL = 2000
 _NOT_FOUND = 404
+_HAS_ENDED = "21220"  # the call is not in progress
+
+Talk = Literal["relay", "realtime", "menu"]
 
 
 class TwilioVoice:
@@ -48,14 +56,17 @@ class TwilioVoice:
         form: dict[str, str | list[str]] = {
             "To": request.to,
             "From": account.external_id,
-            "Url": request.instructions_url,
+            "Url": retried(request.instructions_url),
             "Method": "POST",
-            "StatusCallback": request.status_url,
+            "StatusCallback": retried(request.status_url),
             "StatusCallbackMethod": "POST",
             "StatusCallbackEvent": _EVENTS,
             "MachineDetection": "DetectMessageEnd" if request.waits_for_beep else "Enable",
             "Timeout": str(request.ring_seconds),
             "TimeLimit": str(request.longest_seconds),
+            **_detection(account, request),
+            **_recording(account, request),
+            **_fallback(account),
         }
         url = resource_url(self._base_url, account, "/Calls.json")
         answer = await exchange(self._http, "POST", url, form=form, auth=credentials(account))
@@ -89,12 +100,98 @@ class TwilioVoice:
         answer = await exchange(self._http, "POST", url, form={"Status": "completed"}, auth=credentials(account))
         raise_refusal(answer)
 
+    async def instruct(self, account: ChannelAccount, provider_call_id: str, twiml: str) -> None:
+        """Have a call that goes on do this instead of what it does; one that has ended stays as it is."""
+        url = self._call_url(account, provider_call_id)
+        answer = await exchange(self._http, "POST", url, form={"Twiml": twiml}, auth=credentials(account))
+        if answer.status != _NOT_FOUND and as_text(answer.json().get("code")) != _HAS_ENDED:
+            raise_refusal(answer)
+
     async def check(self, account: ChannelAccount) -> str | None:
         """Read the account's own record and ask whether it is active."""
         return await check_twilio(self._http, self._base_url, account)
 
     def _call_url(self, account: ChannelAccount, provider_call_id: str) -> str:
         return resource_url(self._base_url, account, f"/Calls/{quote(provider_call_id, safe='')}.json")
+
+
+def talk_of(account: ChannelAccount) -> Talk:
+    """Give what the account's calls are answered by: ConversationRelay unless it says otherwise."""
+    match account.settings.get("talk"):
+        case "realtime":
+            return "realtime"
+        case "menu":
+            return "menu"
+        case _:
+            return "relay"
+
+
+def has_recording(account: ChannelAccount) -> bool:
+    """Tell whether the account's calls are recorded."""
+    return account.settings.get("records") == "true"
+
+
+def beside(url: str, name: str) -> str:
+    """Give the address beside this one: its last segment is `name`, its query stays."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rpartition('/')[0]}/{name}"))
+
+
+def _detection(account: ChannelAccount, request: DialRequest) -> Mapping[str, str]:
+    """Let people talk while machines are still listened for: the keypad's notice alone waits for the verdict."""
+    if talk_of(account) == _KEYPAD:
+        return {}
+    return {
+        "AsyncAmd": "true",
+        "AsyncAmdStatusCallback": retried(beside(request.status_url, "amd")),
+        "AsyncAmdStatusCallbackMethod": "POST",
+    }
+
+
+def _fallback(account: ChannelAccount) -> dict[str, str]:
+    """Name what speaks when our api is away for good; without it Twilio says so itself, in English."""
+    url = account.settings.get("fallback_url")
+    return {"FallbackUrl": url, "FallbackMethod": "GET"} if url else {}
+
+
+def _recording(account: ChannelAccount, request: DialRequest) -> Mapping[str, str]:
+    if not has_recording(account):
+        return {}
+    return {
+        "Record": "true",
+        "RecordingChannels": "dual",
+        "RecordingStatusCallback": retried(beside(request.status_url, "recording")),
+        "RecordingStatusCallbackMethod": "POST",
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recording:
+    """A recording that is ready."""
+
+    provider_call_id: str
+    url: str
+
+
+def read_recording(body: bytes) -> Recording | None:
+    """Read a verified recording callback; None unless it tells of a recording that can be fetched."""
+    fields = read_fields(body)
+    sid, url = as_id(fields.get("CallSid")), fields.get("RecordingUrl", "")
+    if fields.get("RecordingStatus") != "completed" or sid is None or len(url) > _LONGEST_URL:
+        return None
+    return Recording(provider_call_id=sid, url=url) if url.startswith("https://") and url.isprintable() else None
+
+
+def read_detection(body: bytes) -> CallReport | None:
+    """Read what asynchronous detection found, as a report: somebody or something has answered."""
+    fields = read_fields(body)
+    sid, answered_by = as_id(fields.get("CallSid")), _word(fields.get("AnsweredBy"))
+    if sid is None or answered_by is None:
+        return None
+    return CallReport(
+        provider_call_id=sid, account_sid=_word(fields.get("AccountSid")) or "", status=CallStatus.IN_PROGRESS,
+        answered_by=answered_by,
+    )  # fmt: skip
 
 
 def read_fields(body: bytes) -> dict[str, str]:

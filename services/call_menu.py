@@ -32,6 +32,8 @@ _CAP_REACH = timedelta(days=8)
 _TRIES = 3
 _LAST_ROUND = 2  # the menu is said at most twice
 _LEAVES_MESSAGES = "leave_message"
+_AFTER_THE_TONE = frozenset({"machine_end_beep", "machine_end_silence", "machine_end_other"})
+_BROKE_OFF = "Desculpe, a nossa conversa foi interrompida."
 _METHODS = {CallChoice.WHATSAPP: Method.WHATSAPP, CallChoice.CALL_BACK: Method.VOICE}
 _OUTCOMES = {
     CallChoice.WHATSAPP: TargetOutcome.ANSWERED,
@@ -66,23 +68,57 @@ class CallMenu:
         self._tenants = tenants
         self._clock = clock
 
-    async def open(
-        self, tenant_id: UUID, call_id: UUID, target_id: UUID, *, report: CallReport | None, answered_by: str | None
-    ) -> Speech:
-        """Begin: the notice for a person, a neutral message or nothing for a machine. Raises NotFound."""
-        now = self._clock.now()
+    async def arrive(
+        self, tenant_id: UUID, call_id: UUID, target_id: UUID | None, *, report: CallReport | None
+    ) -> Speech | None:
+        """Take in who or what answered: what a machine gets, or None, for a person. Raises NotFound."""
         async with self._database.tenant(tenant_id) as connection:
-            if report is not None and not await receive_report(connection, call_id, report, now=now):
-                raise NotFound("call")
+            return await self._arrive(connection, tenant_id, call_id, target_id, report)
+
+    async def open(self, tenant_id: UUID, call_id: UUID, target_id: UUID, *, report: CallReport | None) -> Speech:
+        """Begin: the notice for a person, a neutral message or nothing for a machine. Raises NotFound."""
+        async with self._database.tenant(tenant_id) as connection:
+            speech = await self._arrive(connection, tenant_id, call_id, target_id, report)
+            if speech is not None:
+                return speech
             scene = await self._scene(connection, tenant_id, call_id, target_id)
-            if is_machine(answered_by):
-                return self._to_machine(scene, answered_by)
-            menu = await self._menu(connection, scene, now)
+            menu = await self._menu(connection, scene, self._clock.now())
         greeting = spoken_texts.greeting(
             client_name=scene.target.client_name, document=scene.target.document, tenant_name=scene.tenant.name,
             assistant_name=scene.tenant.assistant_name,
         )  # fmt: skip
         return Speech(texts=(greeting, menu), next_round=1)
+
+    async def resume(self, tenant_id: UUID, call_id: UUID) -> tuple[Speech, UUID | None]:
+        """Go on after a talk that broke off: the keys of the call's target where it has one, else a goodbye; machines
+        hear nothing. Raises NotFound."""
+        async with self._database.tenant(tenant_id) as connection:
+            call = await calls.by_id(connection, call_id)
+            if call is None or is_machine(call.answered_by):
+                return Speech(), None
+            if call.target_id is None:
+                return Speech(texts=(spoken_texts.APOLOGY,)), None
+            scene = await self._scene(connection, tenant_id, call_id, call.target_id)
+            menu = await self._menu(connection, scene, self._clock.now())
+        return Speech(texts=(_BROKE_OFF, menu), next_round=1), call.target_id
+
+    async def to_nobody(self, tenant_id: UUID) -> Speech:
+        """Say who was called and goodbye, where no agent takes calls."""
+        tenant = (await self._tenants.profile(tenant_id)).tenant
+        return Speech(texts=(_voicemail(tenant),))
+
+    async def _arrive(
+        self, connection: Connection, tenant_id: UUID, call_id: UUID, target_id: UUID | None, report: CallReport | None
+    ) -> Speech | None:
+        if report is not None and not await receive_report(connection, call_id, report, now=self._clock.now()):
+            raise NotFound("call")
+        call = await calls.by_id(connection, call_id)
+        if call is None or (target_id is not None and call.target_id != target_id):
+            raise NotFound("call")
+        answered_by = (report.answered_by if report else None) or call.answered_by
+        if is_machine(answered_by):
+            return await self._to_machine(connection, tenant_id, call, answered_by)
+        return None
 
     async def answer(
         self, tenant_id: UUID, call_id: UUID, target_id: UUID, *, digits: str, spoken_round: int
@@ -120,11 +156,19 @@ class CallMenu:
             raise NotFound("call")
         return _Scene(tenant=tenant, call=call, target=target, campaign=campaign)
 
-    def _to_machine(self, scene: _Scene, answered_by: str | None) -> Speech:
-        if scene.campaign.voicemail_policy != _LEAVES_MESSAGES or answered_by == "fax":
+    async def _to_machine(
+        self, connection: Connection, tenant_id: UUID, call: CallRow, answered_by: str | None
+    ) -> Speech:
+        """Leave a neutral message where the campaign wants one, or, in a call that was asked for, after the tone."""
+        if call.target_id is not None:
+            scene = await self._scene(connection, tenant_id, call.id, call.target_id)
+            leaves_message = scene.campaign.voicemail_policy == _LEAVES_MESSAGES and answered_by != "fax"
+        else:
+            leaves_message = answered_by in _AFTER_THE_TONE
+        if not leaves_message:
             return Speech()
-        text = spoken_texts.voicemail(tenant_name=scene.tenant.name, assistant_name=scene.tenant.assistant_name)
-        return Speech(texts=(text,), is_voicemail=True)
+        tenant = (await self._tenants.profile(tenant_id)).tenant
+        return Speech(texts=(_voicemail(tenant),), is_voicemail=True)
 
     async def _menu(self, connection: Connection, scene: _Scene, now: datetime) -> str:
         return spoken_texts.menu(
@@ -184,6 +228,10 @@ class CallMenu:
         )  # fmt: skip
         await calls.choose(connection, call.id, choice)
         return Speech(texts=(_confirmation(choice, slot, place_of(target.phone, uf=target.uf), now),))
+
+
+def _voicemail(tenant: Tenant) -> str:
+    return spoken_texts.voicemail(tenant_name=tenant.name, assistant_name=tenant.assistant_name)
 
 
 async def _is_possible(connection: Connection, scene: _Scene, method: Method) -> bool:

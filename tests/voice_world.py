@@ -1,11 +1,15 @@
 """A campaign that calls: the api as Twilio sees it, the fake that plays the calls, and the drains."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import uvicorn
 
 from domain.campaigns import ContactMethod, Method
 from domain.messages import Provider
@@ -73,6 +77,21 @@ class VoiceWorld:
         await self.fake.play(call, self.api.http)
         return call
 
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        """Let the api listen on a port of its own, as websockets need; give its address."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            config = uvicorn.Config(
+                self.api.app, log_level="warning", log_config=None, lifespan="off", timeout_graceful_shutdown=1
+            )
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                await serving
+
     async def events(self) -> list[str]:
         rows = await self.contacts.rows("SELECT kind FROM events ORDER BY created_at, kind")
         return [str(row["kind"]) for row in rows]
@@ -81,21 +100,27 @@ class VoiceWorld:
 @asynccontextmanager
 async def open_voice_world(
     database_url: str, clock: FakeClock, fake: TwilioCalls, *, tenant: Mapping[str, Any] | None = None,
-    service: Mapping[str, Any] | None = None,
+    service: Mapping[str, Any] | None = None, account: Mapping[str, str] | None = None,
 ) -> AsyncIterator[VoiceWorld]:  # fmt: skip
-    """Open an api whose tenant calls through the fake; with these settings of the tenant and of the service."""
+    """Open an api whose tenant calls through the fake; with these settings of the tenant, the service and the number.
+
+    The number's calls give the keypad's notice, unless its settings say otherwise.
+    """
     clock.set(WEDNESDAY)
     settings = make_settings(database_url, **{"twilio_api_url": fake.url, **(service or {})})
     async with open_api(settings, clock) as api:
         tenant_id = await make_tenant(api.database, **(tenant or {}))
         simulator = await make_account(api.database, tenant_id)
-        contacts = await _contacts(api, tenant_id, clock, simulator)
+        settings_of_number = {"talk": "menu"} if account is None else dict(account)
+        contacts = await _contacts(api, tenant_id, clock, simulator, settings_of_number)
         yield VoiceWorld(api=api, fake=fake, contacts=contacts, simulator=simulator, clock=clock)
 
 
-async def _contacts(api: Api, tenant_id: UUID, clock: FakeClock, simulator: AccountRow) -> ContactWorld:
+async def _contacts(
+    api: Api, tenant_id: UUID, clock: FakeClock, simulator: AccountRow, settings: dict[str, str]
+) -> ContactWorld:
     account = await make_account(
-        api.database, tenant_id, provider=Provider.TWILIO_VOICE, external_id=NUMBER, secrets=SECRETS
+        api.database, tenant_id, provider=Provider.TWILIO_VOICE, external_id=NUMBER, secrets=SECRETS, settings=settings
     )
     row = voice_campaign(tenant_id, clock.now())
     world = ContactWorld(

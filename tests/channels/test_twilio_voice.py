@@ -1,7 +1,9 @@
 """Twilio's calls over real HTTP, and the forms that its callbacks bring."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 import httpx
 import pytest
@@ -30,8 +32,8 @@ from tests.fakes.twilio_calls import NUMBER, TwilioCalls, run_fake_calls
 
 BASE = "https://ia.exemplo.com.br/api/v1/voice"
 REQUEST = DialRequest(
-    to="+5511999990001", instructions_url=f"{BASE}/twiml/t?call=c", status_url=f"{BASE}/status?call=c",
-    waits_for_beep=False,
+    call_id=UUID(int=7), to="+5511999990001", instructions_url=f"{BASE}/twiml/t?call=c",
+    status_url=f"{BASE}/status?call=c", waits_for_beep=False,
 )  # fmt: skip
 
 
@@ -46,9 +48,9 @@ def line(http: httpx.AsyncClient, fake: TwilioCalls) -> TwilioVoice:
     return TwilioVoice(http, base_url=fake.url)
 
 
-def account(*, number: str = NUMBER, token: str = TWILIO_TOKEN) -> ChannelAccount:
+def account(*, number: str = NUMBER, token: str = TWILIO_TOKEN, **settings: str) -> ChannelAccount:
     return ChannelAccount(
-        provider=Provider.TWILIO_VOICE, external_id=number, settings={},
+        provider=Provider.TWILIO_VOICE, external_id=number, settings={"talk": "menu", **settings},
         secrets=Secrets({"account_sid": TWILIO_SID, "auth_token": token}),
     )  # fmt: skip
 
@@ -65,10 +67,53 @@ async def test_call_is_asked_for_as_documented(line: TwilioVoice, fake: TwilioCa
     }  # fmt: skip
 
 
+async def test_addresses_are_asked_again_when_they_do_not_answer(line: TwilioVoice, fake: TwilioCalls) -> None:
+    await line.dial(account(), REQUEST)
+    assert fake.calls[0].retries == dict.fromkeys(("Url", "StatusCallback"), "rc=2&rp=ct,rt,5xx")
+
+
+@pytest.mark.parametrize("talk", ["relay", "realtime", "nonsense"])
+async def test_people_do_not_wait_until_machines_are_told_apart(
+    line: TwilioVoice, fake: TwilioCalls, talk: str
+) -> None:
+    await line.dial(account(talk=talk), REQUEST)
+    (call,) = fake.calls
+    assert call.value("AsyncAmd") == "true"
+    assert call.value("AsyncAmdStatusCallback") == f"{BASE}/amd?call=c"
+    assert call.retries["AsyncAmdStatusCallback"] == "rc=2&rp=ct,rt,5xx"
+    assert call.value("MachineDetection") == "Enable"
+
+
+async def test_calls_are_recorded_where_the_number_says_so(line: TwilioVoice, fake: TwilioCalls) -> None:
+    await line.dial(account(records="true"), REQUEST)
+    (call,) = fake.calls
+    assert (call.value("Record"), call.value("RecordingChannels")) == ("true", "dual")
+    assert call.value("RecordingStatusCallback") == f"{BASE}/recording?call=c"
+    await line.dial(account(records="false"), REQUEST)
+    assert "Record" not in fake.calls[1].form
+
+
+async def test_call_names_what_speaks_when_the_service_is_down(line: TwilioVoice, fake: TwilioCalls) -> None:
+    spare = "https://handler.twilio.com/twiml/EH1"
+    await line.dial(account(fallback_url=spare), REQUEST)
+    assert fake.calls[0].value("FallbackUrl") == spare
+
+
+async def test_call_is_told_to_do_something_else(line: TwilioVoice, fake: TwilioCalls) -> None:
+    receipt = await line.dial(account(), REQUEST)
+    await line.instruct(account(), receipt.provider_call_id, twilio_twiml.end())
+    assert fake.calls[0].instructed == [twilio_twiml.end()]
+    await line.hang_up(account(), receipt.provider_call_id)
+    await line.instruct(account(), receipt.provider_call_id, twilio_twiml.end())
+    await line.instruct(account(), "CAunknown", twilio_twiml.end())
+    assert len(fake.calls[0].instructed) == 1
+    fake.program({"status": 503})
+    with pytest.raises(Unavailable):
+        await line.instruct(account(), receipt.provider_call_id, twilio_twiml.end())
+
+
 async def test_voicemail_is_waited_for_to_its_end(line: TwilioVoice, fake: TwilioCalls) -> None:
-    request = DialRequest(
-        to=REQUEST.to, instructions_url=REQUEST.instructions_url, status_url=REQUEST.status_url, waits_for_beep=True
-    )
+    request = replace(REQUEST, waits_for_beep=True)
     await line.dial(account(), request)
     assert fake.calls[0].value("MachineDetection") == "DetectMessageEnd"
 

@@ -1,7 +1,8 @@
 """A fake of Twilio's phone calls on loopback: strict HTTP, a ledger, and calls that really happen.
 
 Each accepted call is played by a script: it rings, somebody or something answers, the TwiML is fetched, spoken and
-answered by pressed keys, and every event is posted, signed, as Twilio posts it. With `deliver_to` the fake plays by
+answered by pressed keys or, over ConversationRelay, by words, and every event is posted, signed, as Twilio posts it.
+ With `deliver_to` the fake plays by
 itself against a service that listens there; else a test plays the calls through a client of its own.
 """
 
@@ -28,12 +29,20 @@ from starlette.routing import Route
 from twilio.request_validator import RequestValidator
 
 from tests.fakes.providers import TWILIO_SID, TWILIO_TOKEN, twilio_error
+from tests.fakes.twilio_relay import Caller, dial_in, read_offer
 
 NUMBER = "+5511400012340"
+CALLER = "+5511999990001"
+PUBLIC_URL = "https://ia.exemplo.com.br"
+VOICE = "/api/v1/voice"
 FORM = "application/x-www-form-urlencoded"
 _EVENTS = {"initiated", "ringing", "answered", "completed"}
-_VERBS = {"Response", "Say", "Gather", "Hangup", "Pause"}
+_VERBS = {
+    "Response", "Say", "Gather", "Hangup", "Pause", "Connect", "ConversationRelay", "Stream", "Parameter", "Dial",
+    "Number", "Start", "Recording", "Redirect",
+}  # fmt: skip
 _MOST_STEPS = 10
+_NOT_IN_PROGRESS = 21220
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,9 @@ class Script:
     ending: str = "completed"
     answered_by: str = "human"
     keys: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()  # what the customer says, each after a reply of the agent's
+    operator: str = "completed"  # what comes of ringing a person
+    found: str | None = None  # what asynchronous detection finds once the agent has spoken
     duration: int = 40
     sip_code: int | None = None
     error_code: str | None = None
@@ -60,6 +72,10 @@ class Call:
     heard: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     is_hung_up: bool = False
+    is_inbound: bool = False
+    retries: Mapping[str, str] = field(default_factory=dict)  # connection overrides, which stand in URL fragments
+    instructed: list[str] = field(default_factory=list)  # TwiML that replaced what the call did
+    whispered: list[str] = field(default_factory=list)  # what a person who took over heard first
 
     def value(self, name: str) -> str:
         return self.form[name][0]
@@ -110,9 +126,9 @@ class TwilioCalls:
             return
         await self._tell(call, http, base_url, "in-progress", 2)
         await self._talk(call, http, base_url)
-        await self._tell(
-            call, http, base_url, "completed", 3, CallDuration=str(script.duration), AnsweredBy=script.answered_by
-        )
+        verdict = script.found if "AsyncAmd" in call.form else script.answered_by
+        more = {"AnsweredBy": verdict} if verdict else {}
+        await self._tell(call, http, base_url, "completed", 3, CallDuration=str(script.duration), **more)
 
     async def _tell(
         self, call: Call, http: httpx.AsyncClient, base_url: str, status: str, number: int, **more: str
@@ -128,20 +144,36 @@ class TwilioCalls:
 
     async def _talk(self, call: Call, http: httpx.AsyncClient, base_url: str) -> None:
         """Fetch the TwiML and do what it says, until it hangs up."""
-        url, fields = call.value("Url"), self._fields(call, AnsweredBy=call.script.answered_by)
+        url: str | None = call.value("Url")
+        fields = self._fields(call, **self._detected(call))
         keys = list(call.script.keys)
         for _ in range(_MOST_STEPS):
+            if url is None:
+                return
             answer = await self._post(http, url, base_url, fields)
             call.answers.append(answer.status_code)
-            gather = self._listen(call, answer)
-            if gather is None:
-                return
-            url = gather.attrib["action"]
-            fields = self._fields(call, Digits=keys.pop(0) if keys else "")
-        raise AssertionError("the call never ends")
+            root = self._heard(call, answer)
+            gather, dial, offer = root.find("Gather"), root.find("Dial"), read_offer(answer.content)
+            if gather is not None:
+                url, fields = gather.attrib["action"], self._fields(call, Digits=keys.pop(0) if keys else "")
+            elif offer is not None:
+                async with dial_in(base_url, offer, call.sid) as caller:
+                    told = await self._converse(call, caller, http, base_url)
+                fields = self._fields(call, **told)
+                url = None if call.instructed else offer.action_url
+            elif dial is not None:
+                url, fields = await self._ring(call, dial, http, base_url)
+            else:
+                call.is_hung_up = root.find("Hangup") is not None
+                url = None
+        assert url is None, "the call never ends"
 
-    def _listen(self, call: Call, answer: httpx.Response) -> ElementTree.Element | None:
-        """Hear one TwiML document as strictly as Twilio reads it; give what waits for a key."""
+    def _detected(self, call: Call) -> dict[str, str]:
+        """Give what is known of who answered when the TwiML is asked for: nothing, with asynchronous detection."""
+        return {} if "AsyncAmd" in call.form else {"AnsweredBy": call.script.answered_by}
+
+    def _heard(self, call: Call, answer: httpx.Response) -> ElementTree.Element:
+        """Hear one TwiML document as strictly as Twilio reads it."""
         assert answer.headers["content-type"].startswith("text/xml"), answer.text
         root = ElementTree.fromstring(answer.content)  # our own answer
         assert root.tag == "Response"
@@ -150,24 +182,83 @@ class TwilioCalls:
             assert say.attrib["language"] == "pt-BR"
             assert say.text
             call.heard.append(say.text)
-        gather = root.find("Gather")
-        if gather is None:
-            call.is_hung_up = root.find("Hangup") is not None
-        else:
+        for gather in root.iter("Gather"):
             assert gather.attrib["method"] == "POST"
             assert gather.attrib["numDigits"] == "1"
-        return gather
+        return root
+
+    async def _converse(self, call: Call, caller: Caller, http: httpx.AsyncClient, base_url: str) -> dict[str, str]:
+        """Talk with the agent until it ends the session; give what the action URL is told."""
+        for words in call.script.words:
+            call.heard.append(await caller.reply())
+            if call.script.found is not None:
+                await self.detect(call, http, call.script.found, base_url=base_url)
+            if call.instructed:  # the session ends with the TwiML that it was part of
+                return {}
+            await caller.say(words)
+        end = await caller.is_ended()
+        while not caller.replies.empty():
+            call.heard.append(caller.replies.get_nowait())
+        return session_fields("ended", handoff=end.get("handoffData"))
+
+    async def _ring(
+        self, call: Call, dial: ElementTree.Element, http: httpx.AsyncClient, base_url: str
+    ) -> tuple[str, dict[str, str]]:
+        """Ring the person of a transfer, who hears the whisper before the two are connected."""
+        number = dial.find("Number")
+        assert number is not None
+        assert number.text
+        if call.script.operator == "completed":
+            child = {**self._fields(call), "CallSid": f"CA{uuid.uuid4().hex}", "ParentCallSid": call.sid}
+            answer = await self._post(http, number.attrib["url"], base_url, child)
+            call.whispered += [say.text or "" for say in ElementTree.fromstring(answer.content).iter("Say")]
+        return dial.attrib["action"], self._fields(call, DialCallStatus=call.script.operator)
+
+    async def call_in(
+        self, webhook_key: str, script: Script, *, base_url: str, base: str = PUBLIC_URL, caller: str = CALLER
+    ) -> Call:
+        """Let a customer call the number, and play the call to its end. Such a number tells of endings alone."""
+        url, status_url = f"{base}{VOICE}/twilio/inbound/{webhook_key}", f"{base}{VOICE}/webhooks/twilio/status"
+        form = {"To": [caller], "From": [NUMBER], "Url": [url], "StatusCallback": [status_url], "AsyncAmd": ["true"]}
+        call = Call(sid=f"CA{uuid.uuid4().hex}", form=form, script=script, status="ringing", is_inbound=True)
+        self.calls.append(call)
+        async with httpx.AsyncClient(timeout=15) as http:
+            await self._talk(call, http, base_url)
+            await self._tell(call, http, base_url, "completed", 0, CallDuration=str(script.duration))
+        return call
+
+    async def detect(self, call: Call, http: httpx.AsyncClient, answered_by: str, *, base_url: str = "") -> int:
+        """Tell what asynchronous detection found; give the status of the answer."""
+        fields = {
+            "CallSid": call.sid, "AccountSid": TWILIO_SID, "AnsweredBy": answered_by,
+            "MachineDetectionDuration": "2310",
+        }  # fmt: skip
+        answer = await self._post(http, call.value("AsyncAmdStatusCallback"), base_url, fields)
+        return answer.status_code
+
+    async def tell_of_recording(self, call: Call, http: httpx.AsyncClient, *, base_url: str = "") -> str:
+        """Tell that the recording is ready; give its address."""
+        sid = f"RE{uuid.uuid4().hex}"
+        url = f"https://api.twilio.com/2010-04-01/Accounts/{TWILIO_SID}/Recordings/{sid}"
+        fields = {
+            "CallSid": call.sid, "AccountSid": TWILIO_SID, "RecordingSid": sid, "RecordingUrl": url,
+            "RecordingStatus": "completed", "RecordingDuration": "40", "RecordingChannels": "2",
+        }  # fmt: skip
+        await self._post(http, call.value("RecordingStatusCallback"), base_url, fields)
+        return url
 
     def _fields(self, call: Call, **more: str) -> dict[str, str]:
+        ends = (call.to, call.value("From")) if call.is_inbound else (call.value("From"), call.to)
         return {
-            "CallSid": call.sid, "AccountSid": TWILIO_SID, "From": call.value("From"), "To": call.to,
-            "CallStatus": call.status, "Direction": "outbound-api", "ApiVersion": "2010-04-01", **more,
+            "CallSid": call.sid, "AccountSid": TWILIO_SID, "From": ends[0], "To": ends[1], "CallStatus": call.status,
+            "Direction": "inbound" if call.is_inbound else "outbound-api", "ApiVersion": "2010-04-01", **more,
         }  # fmt: skip
 
     async def _post(
         self, http: httpx.AsyncClient, url: str, base_url: str, fields: Mapping[str, str]
     ) -> httpx.Response:
         """Post as Twilio does: signed over the public URL, sent to where the service really listens."""
+        url = url.partition("#")[0]  # connection overrides: neither signed nor sent
         parts = urlsplit(url)
         where = f"{base_url}{parts.path}?{parts.query}" if parts.query else f"{base_url}{parts.path}"
         return await http.post(where, content=urlencode(fields), headers=signed(url, fields))
@@ -183,6 +274,13 @@ class TwilioCalls:
     async def _play_alone(self, call: Call, base_url: str) -> None:
         async with httpx.AsyncClient(timeout=15) as http:
             await self.play(call, http, base_url=base_url)
+
+
+def session_fields(status: str, *, handoff: str | None = None, error: str | None = None) -> dict[str, str]:
+    """Give what the action URL is told of a ConversationRelay session."""
+    fields = {"SessionId": f"VX{uuid.uuid4().hex}", "SessionStatus": status, "SessionDuration": "71"}
+    fields |= {"HandoffData": handoff} if handoff is not None else {}
+    return fields | ({"ErrorCode": error, "ErrorMessage": "WebSocket closed"} if error else {})
 
 
 def signed(url: str, fields: Mapping[str, str], *, token: str = TWILIO_TOKEN) -> dict[str, str]:
@@ -209,6 +307,12 @@ def _check(form: Mapping[str, list[str]]) -> None:
     one("Url", r"https?://[^\s#]+", 21205)
     one("StatusCallback", r"https?://[^\s#]+", 21218)
     one("MachineDetection", "Enable|DetectMessageEnd", 21218)
+    if "AsyncAmd" in form:
+        one("AsyncAmd", "true", 21218)
+        one("AsyncAmdStatusCallback", r"https?://[^\s#]+", 21218)
+    if "Record" in form:
+        one("Record", "true", 21218)
+        one("RecordingStatusCallback", r"https?://[^\s#]+", 21218)
     one("Timeout", r"[1-9]\d{0,2}", 21218)
     one("TimeLimit", r"[1-9]\d{0,4}", 21218)
     if set(form.get("StatusCallbackEvent", [])) != _EVENTS:
@@ -218,7 +322,9 @@ def _check(form: Mapping[str, list[str]]) -> None:
 async def _create(request: Request) -> Response:
     """Answer `POST …/Calls.json` with 201 and a queued call."""
     fake: TwilioCalls = request.app.state.fake
-    form = parse_qs((await request.body()).decode(), keep_blank_values=True)
+    given = parse_qs((await request.body()).decode(), keep_blank_values=True)
+    form = {name: [value.partition("#")[0] for value in values] for name, values in given.items()}
+    retries = {name: values[0].partition("#")[2] for name, values in given.items() if "#" in values[0]}
     step = fake.steps.popleft() if fake.steps else {}
     if "status" in step:
         status = int(step["status"])
@@ -231,7 +337,8 @@ async def _create(request: Request) -> Response:
     except Refused as refused:
         return refused.response
     to = form["To"][0]
-    call = Call(sid=f"CA{uuid.uuid4().hex}", form=form, script=fake.scripts.get(to, fake.script))
+    script = fake.scripts.get(to, fake.script)
+    call = Call(sid=f"CA{uuid.uuid4().hex}", form=form, script=script, retries=retries)
     fake.calls.append(call)
     fake.play_by_itself(call)
     if step.get("accept_then_garbage"):
@@ -250,7 +357,16 @@ async def _call(request: Request) -> Response:
     except Refused as refused:
         return refused.response
     if request.method == "POST":
-        call.status = "completed"
+        form = parse_qs((await request.body()).decode())
+        step = fake.steps.popleft() if fake.steps else {}
+        if "status" in step:
+            return JSONResponse(twilio_error(int(step["status"]), 20500, "as programmed"), status_code=step["status"])
+        if "Twiml" in form:
+            if call.status == "completed":
+                return Refused(400, _NOT_IN_PROGRESS, "Call is not in-progress. Cannot redirect.").response
+            call.instructed.append(form["Twiml"][0])
+        else:
+            call.status = "completed"
     return JSONResponse(_resource(call))
 
 

@@ -414,7 +414,7 @@ async def test_voice_account_is_made_checked_and_told_its_address(world: VoiceWo
     assert made.status_code == 201, made.text
     account = made.json()
     assert (account["medium"], account["status"]) == ("voice", "active")
-    assert account["webhookUrl"] == PUBLIC_URL + STATUS
+    assert account["webhookUrl"].startswith(f"{PUBLIC_URL}{PREFIX}/twilio/inbound/")
     assert TWILIO_TOKEN not in made.text
     path = f"/api/v1/channel-accounts/{account['id']}"
     assert (await world.api.http.post(f"{path}/check", headers=key)).json() == {"isOk": True, "problem": None}
