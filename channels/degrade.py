@@ -54,7 +54,10 @@ CAPABILITIES: Mapping[Provider, Capabilities] = {
         max_text=1600, max_caption=1024, media=_ALL_MEDIA, captioned=frozenset(("image", "video"))
     ),
     Provider.TWILIO_SMS: Capabilities(max_text=1600),
-    Provider.TWILIO_VOICE: Capabilities(max_text=1600),  # what is said is text
+    # What is said is text.
+    Provider.TWILIO_VOICE: Capabilities(max_text=1600),
+    Provider.RETELL: Capabilities(max_text=1600),
+    Provider.VAPI: Capabilities(max_text=1600),
     Provider.SIMULATOR: Capabilities(
         max_text=4096,
         max_caption=1024,

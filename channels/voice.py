@@ -1,7 +1,9 @@
 """What an adapter for phone calls promises. It raises the errors of `channels.base` alone."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from channels.base import ChannelAccount, WebhookRequest
 from domain.calls import CallReport
@@ -10,14 +12,19 @@ from domain.messages import Provider
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DialRequest:
-    """One call. Both URLs carry our call id, so that an answer that never came is still matched."""
+    """One call. Both URLs carry our call id, so that an answer that never came is still matched.
 
+    `call_id` is also the idempotency key where a provider knows one, and travels as metadata where there is no URL.
+    """
+
+    call_id: UUID
     to: str  # E.164
     instructions_url: str  # asked for what to say when somebody answers
     status_url: str
     waits_for_beep: bool  # a message is left on answering machines, so their greeting is heard to its end
     ring_seconds: int = 25
     longest_seconds: int = 600
+    variables: Mapping[str, str] = field(default_factory=dict)  # for agents hosted at the provider
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,11 +77,15 @@ class TemplateNeed(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """Everything known at the instant of the decision. `is_reminder`: a courtesy before a promised day (spec 3.7)."""
+    """Everything known at the instant of the decision. `is_reminder`: a courtesy before a promised day (spec 3.7).
+
+    `is_asked_for`: the customer wants this call (spec 5.1); `opt_out_scopes` are then those refused since they asked.
+    """
 
     now: datetime
     method: Method
     is_reminder: bool = False
+    is_asked_for: bool = False
     campaign_status: CampaignStatus | None
     attempts: int = 0
     max_attempts: int = 1
@@ -126,7 +130,7 @@ class Judgement:
 
 def decide(facts: Facts) -> Judgement:
     """Decide by the first rule that objects, in the order of design 5."""
-    for rule in _RULES:
+    for rule in _ASKED_FOR_RULES if facts.is_asked_for else _RULES:
         judgement = rule(facts)
         if judgement is not None:
             return judgement
@@ -239,6 +243,11 @@ def _is_quiet(facts: Facts) -> Judgement | None:
     return _postpone(facts, Reason.LIVE_CONVERSATION, quiet_at) if quiet_at > facts.now else None
 
 
+def _is_without_human(facts: Facts) -> Judgement | None:
+    """Leave a call to the person who has the conversation: they will have read that it was asked for."""
+    return _postpone(facts, Reason.HUMAN_HANDLING, facts.now + _HUMAN_PAUSE) if facts.is_human_handling else None
+
+
 def _is_bot_on(facts: Facts) -> Judgement | None:
     return None if facts.is_bot_enabled else _postpone(facts, Reason.BOT_DISABLED, facts.now + _BOT_PAUSE)
 
@@ -298,3 +307,6 @@ _RULES = (
     _is_campaign_active, _is_willing, _is_right_number, _has_attempts_left, _is_open, _is_under_cap, _is_quiet,
     _is_bot_on, _owes, _is_unprotected, _is_reachable, _is_affordable,
 )  # fmt: skip
+# Who asked for a call talks with us right now, has promised or owes nothing: all that is no reason to let them wait.
+# The law's hours, their refusal and whether a phone can ring at all bind as ever (design 5).
+_ASKED_FOR_RULES = (_is_willing, _is_right_number, _is_open, _is_without_human, _is_bot_on, _is_reachable)

@@ -94,6 +94,27 @@ class NoteFacts:
     facts: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestCall:
+    """The customer wants to be called. A waiting request of theirs takes the new hour."""
+
+    reason: str
+    wanted_at: datetime
+    phone: str  # E.164
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelCall:
+    """The customer no longer wants the call that was agreed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndCall:
+    """The call ends once the reply was spoken. Nothing is written for it: whoever speaks the call hangs up."""
+
+    reason: str
+
+
 Effect = (
     ConfirmIdentity
     | CountIdentityTry
@@ -106,4 +127,7 @@ Effect = (
     | MoveCard
     | SaveContactField
     | NoteFacts
+    | RequestCall
+    | CancelCall
+    | EndCall
 )

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from store import calls, campaigns, imports, messages, promises, targets
-from store.database import UNAVAILABLE
+from store import call_records, call_requests, calls, campaigns, imports, messages, promises, targets
+from store.database import UNAVAILABLE, Connection
 from wiring.deps import Deps, open_deps
 from wiring.logging import configure_logging
 from wiring.settings import load_settings
@@ -17,12 +17,20 @@ from wiring.settings import load_settings
 logger = structlog.get_logger(__name__)
 
 TICK_SECONDS = 15.0
+
+
+async def _has_calls_due(connection: Connection, *, now: datetime) -> bool:
+    """Say whether the dialer has work: of customers who asked for a call, or of campaigns."""
+    return await call_requests.has_due(connection, now=now) or await targets.has_calls_due(connection, now=now)
+
+
 # Each drain with the look that says whether it has something to do.
 _DUE: Mapping[str, Callable[..., Awaitable[bool]]] = {
     "delivery": messages.has_due,
     "whatsapp": targets.has_written_due,
-    "dialer": targets.has_calls_due,
+    "dialer": _has_calls_due,
     "post_call": calls.has_due,
+    "call_summary": call_records.has_summaries_due,
     "scheduling": campaigns.has_planning_due,
     "promise_monitor": promises.has_due,
     "ingest": imports.has_due,

@@ -14,7 +14,7 @@ def make_dialer(deps: Deps) -> Dialer:
         database=deps.database, tenants=deps.tenants, clock=deps.clock, is_ledger_used=deps.http_crm is None
     )
     return Dialer(
-        database=deps.database, guard=guard, tenants=deps.tenants, accounts=deps.accounts, line=deps.voice_line,
+        database=deps.database, guard=guard, tenants=deps.tenants, accounts=deps.accounts, lines=deps.voice_lines,
         limiter=deps.limiter, crm_for=deps.crm_for, clock=deps.clock, worker=deps.process_name,
         failpoint=deps.failpoint, public_base_url=deps.settings.public_base_url,
     )  # fmt: skip

@@ -10,7 +10,7 @@ LIMIT = 1000
 def make_post_call(deps: Deps) -> PostCall:
     """Make what looks after calls from what this process has opened."""
     return PostCall(
-        database=deps.database, tenants=deps.tenants, accounts=deps.accounts, line=deps.voice_line, clock=deps.clock,
+        database=deps.database, tenants=deps.tenants, accounts=deps.accounts, lines=deps.voice_lines, clock=deps.clock,
         worker=deps.process_name,
     )  # fmt: skip
 

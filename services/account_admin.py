@@ -25,6 +25,8 @@ _MEDIA: Mapping[Provider, Medium] = MappingProxyType(
         Provider.TWILIO_WHATSAPP: Medium.WHATSAPP,
         Provider.TWILIO_SMS: Medium.SMS,
         Provider.TWILIO_VOICE: Medium.VOICE,
+        Provider.RETELL: Medium.VOICE,
+        Provider.VAPI: Medium.VOICE,
         Provider.SIMULATOR: Medium.SIMULATOR,
     }
 )
@@ -32,6 +34,12 @@ _TWILIO_SECRETS = frozenset(
     {"account_sid", "auth_token", "api_key_sid", "api_key_secret", "shared_key_id", "shared_key"}
 )
 _TWILIO_SETTINGS = frozenset({"account_sid", "messaging_service_sid", "status_callback_url", "reopen_template"})
+_VOICE_SETTINGS = frozenset({"transfer_number", "records", "summary_template", "longest_seconds"})
+# How Vapi signs is chosen there, so our setting holds the same plan (protocols 6.1).
+_VAPI_SIGNATURE = (
+    "signature_header", "timestamp_header", "signature_payload", "signature_prefix", "signature_encoding",
+    "signature_algorithm", "secret_is_base64", "message_id_header",
+)  # fmt: skip
 _SECRET_NAMES: Mapping[Provider, frozenset[str]] = MappingProxyType(
     {
         Provider.META: frozenset({"access_token", "app_secret", "verify_token"}),
@@ -39,6 +47,8 @@ _SECRET_NAMES: Mapping[Provider, frozenset[str]] = MappingProxyType(
         Provider.TWILIO_WHATSAPP: _TWILIO_SECRETS,
         Provider.TWILIO_SMS: _TWILIO_SECRETS,
         Provider.TWILIO_VOICE: _TWILIO_SECRETS,
+        Provider.RETELL: frozenset({"api_key"}),
+        Provider.VAPI: frozenset({"api_key", "webhook_secret", "bearer_token"}),
         Provider.SIMULATOR: frozenset({"webhook_secret"}),
     }
 )
@@ -48,11 +58,13 @@ _SETTING_NAMES: Mapping[Provider, frozenset[str]] = MappingProxyType(
         Provider.EVOLUTION: frozenset({"base_url", "webhook_header"}),
         Provider.TWILIO_WHATSAPP: _TWILIO_SETTINGS,
         Provider.TWILIO_SMS: _TWILIO_SETTINGS,
-        Provider.TWILIO_VOICE: frozenset({"account_sid"}),
+        Provider.TWILIO_VOICE: _VOICE_SETTINGS | {"account_sid", "talk", "voice", "fallback_url"},
+        Provider.RETELL: _VOICE_SETTINGS | {"agent_id", "agent_version"},
+        Provider.VAPI: _VOICE_SETTINGS | {"agent_id", "phone_number_id", *_VAPI_SIGNATURE},
         Provider.SIMULATOR: frozenset(),
     }
 )
-_URL_SETTINGS = ("base_url", "status_callback_url")
+_URL_SETTINGS = ("base_url", "status_callback_url", "fallback_url")
 _LONGEST_VALUE = 4096
 
 

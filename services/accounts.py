@@ -15,6 +15,8 @@ from store.database import Database
 _FRESH_SECONDS = 15.0
 _MOST_ENTRIES = 10_000
 _TWILIO = (Provider.TWILIO_SMS, Provider.TWILIO_WHATSAPP)
+_HOSTED = (Provider.RETELL, Provider.VAPI)  # their agents answer calls elsewhere and tell us of them
+VOICE_INBOUND_PATH = "/api/v1/voice/twilio/inbound"
 VOICE_STATUS_PATH = "/api/v1/voice/webhooks/twilio/status"
 
 
@@ -79,9 +81,11 @@ class AccountDirectory:
         )
 
     def webhook_url(self, row: AccountRow) -> str:
-        """Give the URL to paste at the provider. Calls name theirs themselves: it finds them by their CallSid alone."""
+        """Give the URL to paste at the provider; for a Twilio number, where it asks what to do when a call comes in."""
         if row.provider is Provider.TWILIO_VOICE:
-            return f"{self._public_base_url}{VOICE_STATUS_PATH}"
+            return f"{self._public_base_url}{VOICE_INBOUND_PATH}/{row.webhook_key}"
+        if row.provider in _HOSTED:
+            return f"{self._public_base_url}/api/v1/voice/webhooks/{row.provider}/{row.webhook_key}"
         path = "twilio" if row.provider in _TWILIO else str(row.provider)
         return f"{self._public_base_url}/webhooks/{path}/{row.webhook_key}"
 

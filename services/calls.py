@@ -1,7 +1,7 @@
 """What becomes of calls: callbacks taken in, endings handed to their debtors, lost ones asked for (spec 3.6)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
@@ -17,13 +17,16 @@ from domain.calls import (
     CallStatus,
     after_ending,
     can_call_become,
+    minutes_cost,
     outcome_of,
 )
 from domain.campaigns import CampaignStatus, TargetOutcome, TargetState
 from domain.local_time import first_instant
-from domain.messages import ErrorClass
+from domain.messages import ErrorClass, Provider
 from domain.ports import Clock
+from services import call_outcomes
 from services.accounts import AccountDirectory
+from services.call_outcomes import HeldRequest
 from services.contact_results import take_back_call
 from services.target_events import standing
 from services.tenant_directory import TenantDirectory
@@ -37,8 +40,10 @@ from store.targets import TargetRow
 
 logger = structlog.get_logger(__name__)
 
-ENDED = Counter("master_ia_calls_ended_total", "Calls of campaigns that have ended, by outcome", ["outcome"])
+ENDED = Counter("master_ia_calls_ended_total", "Calls that have ended, by outcome", ["outcome"])
 
+SUMMARY_AFTER = timedelta(seconds=15)
+"""What was said last is still on its way, and so is what the provider analyzes."""
 ASK_AFTER = timedelta(minutes=10)
 """How long the provider may be silent about a call, and how long an unknown one waits for its callback."""
 _LEASE = timedelta(seconds=60)
@@ -73,14 +78,21 @@ async def receive_report(connection: Connection, call_id: UUID, report: CallRepo
     return True
 
 
-async def rest_unknown(connection: Connection, call_id: UUID, target_id: UUID | None, *, now: datetime) -> None:
-    """Say that nobody knows whether a call was placed: its debtor rests until somebody does (design 4)."""
+async def rest_unknown(
+    connection: Connection, call_id: UUID, target_id: UUID | None, *, now: datetime, request_id: UUID | None = None
+) -> None:
+    """Say that nobody knows whether a call was placed: who it is for rests until somebody does (design 4)."""
+    request = await call_outcomes.hold(connection, request_id)
     held = await targets.lock(connection, [target_id] if target_id else [])
     if await calls.become_unknown(connection, call_id, due_at=now + ASK_AFTER, now=now):
-        await _rest(connection, call_id, held, now)
+        await _rest(connection, call_id, held, request, now)
 
 
-async def _rest(connection: Connection, call_id: UUID, held: Iterable[TargetRow], now: datetime) -> None:
+async def _rest(
+    connection: Connection, call_id: UUID, held: Iterable[TargetRow], request: HeldRequest | None, now: datetime
+) -> None:
+    if request is not None:
+        await call_outcomes.rest(connection, request, now=now)
     decision = await contact_decisions.of_call(connection, call_id)
     for target in held:
         if is_waiting(target, decision):
@@ -103,13 +115,13 @@ class PostCall:
     """Look at the calls that are due: ended, silent, or never heard of. Any number of processes may."""
 
     def __init__(
-        self, *, database: Database, tenants: TenantDirectory, accounts: AccountDirectory, line: VoiceLine,
-        clock: Clock, worker: str,
+        self, *, database: Database, tenants: TenantDirectory, accounts: AccountDirectory,
+        lines: Mapping[Provider, VoiceLine], clock: Clock, worker: str,
     ) -> None:  # fmt: skip
         self._database = database
         self._tenants = tenants
         self._accounts = accounts
-        self._line = line
+        self._lines = lines
         self._clock = clock
         self._worker = worker
 
@@ -161,7 +173,7 @@ class PostCall:
     async def _abandon(self, row: CallRow) -> None:
         """Judge a call whose worker is gone: it may have been placed."""
         async with self._database.tenant(row.tenant_id) as connection:
-            await rest_unknown(connection, row.id, row.target_id, now=self._clock.now())
+            await rest_unknown(connection, row.id, row.target_id, now=self._clock.now(), request_id=row.request_id)
 
     async def _flag(self, row: CallRow) -> None:
         now = self._clock.now()
@@ -197,7 +209,7 @@ class PostCall:
         if row.provider_call_id is None:
             return None
         async with asyncio.timeout(_FETCH_SECONDS):
-            return await self._line.fetch(account.channel, row.provider_call_id)
+            return await self._lines[account.row.provider].fetch(account.channel, row.provider_call_id)
 
     async def _ask_later(self, row: CallRow) -> None:
         if row.attempts + 1 >= _MOST_LOOKS:
@@ -210,14 +222,17 @@ class PostCall:
         """Give up asking; the next look flags it for the operators."""
         now = self._clock.now()
         async with self._database.tenant(row.tenant_id) as connection:
+            request = await call_outcomes.hold(connection, row.request_id)
             held = await targets.lock(connection, [row.target_id] if row.target_id else [])
             if await calls.lose(connection, row.id, now=now):
-                await _rest(connection, row.id, held, now)
+                await _rest(connection, row.id, held, request, now)
 
     async def _settle(self, row: CallRow) -> None:
-        """Hand an ending to its debtor, once."""
+        """Hand an ending to whom the call was for, once: a debtor, a customer who asked for it."""
         now = self._clock.now()
+        settings = (await self._tenants.profile(row.tenant_id)).tenant.settings
         async with self._database.tenant(row.tenant_id) as connection:
+            request = await call_outcomes.hold(connection, row.request_id)
             found = await targets.by_id(connection, row.target_id) if row.target_id else None
             if found is not None:
                 await lock_debtor(connection, row.tenant_id, found.document)
@@ -227,7 +242,13 @@ class PostCall:
                 return
             for target in held:
                 await _apply_ending(connection, call, target, now)
+            if request is not None:
+                await call_outcomes.settle(connection, request, call, now=now)
+            cost = minutes_cost(call.duration_seconds, cents_per_minute=settings.voice_minute_cost_cents)
+            if cost:
+                await calls.price(connection, call.id, cost_cents=cost)
             await calls.mark_processed(connection, call.id, now=now)
+            await calls.want_summary(connection, call.id, due_at=now + SUMMARY_AFTER)
         ENDED.labels(outcome_of(call.status, call.answered_by)).inc()
 
     async def _stop_short_calls(self, tenant_id: UUID, account_id: UUID) -> None:

@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from domain import contact_rules
+from domain.call_requests import REQUESTED_HOURS, RequestState
 from domain.campaigns import CampaignStatus, Method, TargetState
 from domain.contact_hours import ContactWindow, place_of
 from domain.contact_rules import Facts, Judgement, Reason
 from domain.messages import Address, AddressKind
 from domain.phones import PhoneKind, match_key, phone_kind
 from domain.ports import DebtStatement
-from domain.tenants import Tenant
+from domain.promise_reminders import REMINDER_HOURS
+from domain.tenants import Tenant, TenantSettings
 from services.contact_requests import ContactRequest, Decision
 from services.contact_senders import Sender, Senders
-from services.contact_targets import as_judged, contacted, undeliverable_of
+from services.contact_targets import as_judged, contacted, refused_request, undeliverable_of
 from services.parts import part_kind, part_to_json
+from store.call_requests import CallRequestRow, ChangedRequest
 from store.campaigns import CampaignRow
 from store.contact_decisions import NewDecision
 from store.contact_facts import CampaignAccount, Gathered, HeldConversation, People, PersonFacts
@@ -33,7 +36,6 @@ from store.targets import TargetRow
 _REMINDER_LIVE_HOURS = 2  # the promise itself was a conversation
 _STATEMENT_AGE = timedelta(seconds=45)  # an answer of the CRM is good for seconds, not minutes
 _COLLECTOR = "cobranca"
-_REMINDER_HOURS = ContactWindow(start=time(8), end=time(20), weekdays=frozenset(range(1, 6)))
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Rows:
     calls: list[DialingCall] = field(default_factory=list)
     targets: dict[UUID, ChangedTarget] = field(default_factory=dict)
     decisions: list[NewDecision] = field(default_factory=list)
+    requests: dict[UUID, ChangedRequest] = field(default_factory=dict)
     spent: dict[UUID, int] = field(default_factory=dict)
     paused: set[UUID] = field(default_factory=set)
 
@@ -101,6 +104,8 @@ class ContactBatch:
         not_due = Judgement(verdict="skip", reason=Reason.TARGET_NOT_DUE)
         if request.engine == "reminder":
             return None if request.promise_id in self._facts.pending_promises else not_due
+        if request.engine == "escalation":
+            return None if self._wanted(request) is not None else not_due
         if target is None or campaign is None or target.locked_by != request.worker:
             return not_due
         if target.state is not TargetState.SCHEDULED or target.method is not request.method:
@@ -109,26 +114,37 @@ class ContactBatch:
             return not_due
         return None
 
+    def _wanted(self, request: ContactRequest) -> CallRequestRow | None:
+        """Give the customer's request for this call, if it is still to be met by this worker."""
+        wanted = self._facts.call_requests.get(request.request_id) if request.request_id else None
+        if wanted is None or wanted.locked_by != request.worker or wanted.state is not RequestState.WAITING:
+            return None
+        is_due = wanted.due_at is not None and wanted.due_at <= self._now
+        return wanted if is_due and wanted.phone == request.phone and request.method is Method.VOICE else None
+
     def _gathered(
         self, request: ContactRequest, target: TargetRow | None, campaign: CampaignRow | None, key: str,
         sender: Sender,
     ) -> Facts:  # fmt: skip
         settings = self._tenant.settings
         is_reminder = request.engine == "reminder"
+        wanted = self._wanted(request)
         people = self._people(key, request.document)
         kind = phone_kind(request.phone)
         statement, problem = self._debt(request)
         talks = [row for (contact_id, _), row in self._live.items() if any(contact_id == who.id for who in people)]
         inbound = [who.last_inbound_at for who in people if who.last_inbound_at is not None]
         return Facts(
-            now=self._now, method=request.method, is_reminder=is_reminder,
+            now=self._now, method=request.method, is_reminder=is_reminder, is_asked_for=wanted is not None,
             campaign_status=self._status(campaign), document=request.document,
             attempts=target.attempt_count if target else 0, max_attempts=campaign.max_attempts if campaign else 1,
             is_last_outcome_open=self._is_outcome_open(target),
-            opt_out_scopes=_scopes(people), medium=str(sender.account.medium) if sender.account else "",
+            opt_out_scopes=_scopes(people, since=wanted.created_at if wanted else None),
+            medium=str(sender.account.medium) if sender.account else "",
             is_wrong_number=(request.document, key) in self._facts.wrong_numbers,
             is_contactable=kind in (PhoneKind.MOBILE, PhoneKind.FIXED_LINE),
-            place=place_of(request.phone, uf=target.uf if target else None), window=_window(campaign),
+            place=place_of(request.phone, uf=target.uf if target else None),
+            window=REQUESTED_HOURS if wanted else _window(campaign),
             tenant_holidays=self._facts.holidays,
             contacted_at=[at for doc, phone, at in self._contacted if doc == request.document or phone == key],
             cap_per_day=settings.contact_cap_per_day, cap_per_week=settings.contact_cap_per_week,
@@ -186,11 +202,7 @@ class ContactBatch:
         return request.statement, request.crm_problem
 
     def _cost(self, method: Method) -> int:
-        settings = self._tenant.settings
-        return {
-            Method.WHATSAPP: settings.whatsapp_cost_cents, Method.SMS: settings.sms_cost_cents,
-            Method.VOICE: settings.voice_cost_cents,
-        }[method]  # fmt: skip
+        return cost_cents(self._tenant.settings, method)
 
     def _budget_left(self, campaign: CampaignRow | None) -> int | None:
         if campaign is None or campaign.budget_cents is None:
@@ -204,7 +216,8 @@ class ContactBatch:
         """Write the contact down: who, in which conversation, what is said, and that it counts."""
         account = sender.account
         assert account is not None  # noqa: S101  # the rules let nobody pass without a number
-        contact_id = self._contact(request, key)
+        wanted = self._wanted(request)
+        contact_id = wanted.contact_id if wanted else self._contact(request, key)
         conversation = None
         message_id = call_id = None
         if request.method is Method.VOICE:
@@ -213,6 +226,7 @@ class ContactBatch:
                 DialingCall(
                     id=call_id, channel_account_id=account.id, contact_id=contact_id, target_id=request.target_id,
                     phone=request.phone, locked_by=request.worker,
+                    purpose="requested" if wanted else "campaign", request_id=wanted.id if wanted else None,
                 )
             )  # fmt: skip
         else:
@@ -226,7 +240,11 @@ class ContactBatch:
                 target, campaign, method=request.method, contact_id=contact_id,
                 conversation_id=conversation.id if conversation else target.conversation_id, now=self._now,
             )  # fmt: skip
-        if request.engine != "reminder":
+        if wanted is not None:
+            self.rows.requests[wanted.id] = ChangedRequest(
+                id=wanted.id, state=RequestState.CALLING, outcome=None, due_at=None, attempts=wanted.attempts + 1
+            )
+        elif request.engine != "reminder":
             self._contacted.append((request.document, key, self._now))
         decision = Decision(
             id=uuid4(), request=request, verdict="contact", reason=Reason.ALLOWED, decided_at=self._now,
@@ -304,6 +322,9 @@ class ContactBatch:
             self.rows.targets[target.id] = as_judged(target, campaign, judgement, now=self._now)
             if judgement.reason is Reason.BUDGET_EXHAUSTED:
                 self.rows.paused.add(target.campaign_id)
+        wanted = self._wanted(request)
+        if wanted is not None:
+            self.rows.requests[wanted.id] = refused_request(wanted, judgement)
         self._note(decision, target, key, 0)
         return decision
 
@@ -313,16 +334,27 @@ class ContactBatch:
             return  # deleted meanwhile: there is nothing left that the row could be about
         self.rows.decisions.append(
             NewDecision(
-                id=decision.id, engine=request.engine, document=request.document, match_key=key,
+                id=decision.id, engine=request.engine, document=request.document or None, match_key=key,
                 method=request.method, verdict=decision.verdict, reason=decision.reason,
                 decided_at=decision.decided_at, campaign_id=target.campaign_id if target else None,
                 target_id=request.target_id, promise_id=request.promise_id, contact_id=decision.contact_id,
                 channel_account_id=decision.account_id or request.account_id, cost_cents=cost,
-                message_id=decision.message_id, call_id=decision.call_id,
+                message_id=decision.message_id, call_id=decision.call_id, request_id=self._named_request(request),
                 details=dict(decision.details)
                 | ({"nextAt": decision.next_at.isoformat()} if decision.next_at else {}),
             )
         )  # fmt: skip
+
+    def _named_request(self, request: ContactRequest) -> UUID | None:
+        return request.request_id if request.request_id in self._facts.call_requests else None
+
+
+def cost_cents(settings: TenantSettings, method: Method) -> int:
+    """Give what one contact costs the tenant."""
+    return {
+        Method.WHATSAPP: settings.whatsapp_cost_cents, Method.SMS: settings.sms_cost_cents,
+        Method.VOICE: settings.voice_cost_cents,
+    }[method]  # fmt: skip
 
 
 def moved_phones(requests: Sequence[ContactRequest], gathered: Gathered) -> list[ContactRequest] | None:
@@ -334,16 +366,22 @@ def moved_phones(requests: Sequence[ContactRequest], gathered: Gathered) -> list
     return None if edited == list(requests) else edited
 
 
-def _scopes(people: Sequence[PersonFacts]) -> frozenset[str]:
-    scopes = {scope for who in people for scope in who.scopes}
-    if any(who.opted_out_at is not None for who in people):
+def _scopes(people: Sequence[PersonFacts], *, since: datetime | None) -> frozenset[str]:
+    """List what was refused; `since`: only what was refused after that."""
+    scopes = {
+        scope
+        for who in people
+        for scope, at in zip(who.scopes, who.scopes_since, strict=True)
+        if since is None or at > since
+    }
+    if any(who.opted_out_at is not None and (since is None or who.opted_out_at > since) for who in people):
         scopes.add(contact_rules.EVERY_SCOPE)
     return frozenset(scopes)
 
 
 def _window(campaign: CampaignRow | None) -> ContactWindow:
     if campaign is None:
-        return _REMINDER_HOURS
+        return REMINDER_HOURS
     return ContactWindow(
         start=campaign.schedule_start, end=campaign.schedule_end, weekdays=frozenset(campaign.weekdays),
         avoids_optional_holidays=campaign.avoids_optional_holidays,

@@ -18,7 +18,7 @@ from services.contact_requests import ContactRequest, Decision
 from services.group_commit import GroupCommit
 from services.ledger import read_statements
 from services.tenant_directory import TenantDirectory
-from store import contact_decisions, contact_facts, contact_writes, events
+from store import call_requests, contact_decisions, contact_facts, contact_writes, events
 from store.contact_decisions import NewDecision
 from store.contact_facts import Gathered, Question
 from store.database import RETRYABLE, UNAVAILABLE, Connection, Database
@@ -119,6 +119,7 @@ class ContactGuard:
             await contact_writes.messages(connection, tenant_id, rows.messages, now=now, locked_until=now + _LEASE)
             await contact_writes.calls(connection, tenant_id, rows.calls, now=now, locked_until=now + _DIALING_LEASE)
             await contact_writes.targets(connection, tenant_id, list(rows.targets.values()), now=now)
+            await call_requests.change(connection, tenant_id, list(rows.requests.values()), now=now)
             await contact_writes.spend(connection, tenant_id, rows.spent)
             await contact_decisions.insert(connection, tenant_id, rows.decisions)
             for campaign_id in sorted(rows.paused):
@@ -154,12 +155,13 @@ async def put_off(database: Database, tenant_id: UUID, decisions: Sequence[Decis
         known = await contact_facts.campaigns_of(connection, list(due_at))
         rows = [
             NewDecision(
-                id=decision.id, engine=decision.request.engine, document=decision.request.document,
+                id=decision.id, engine=decision.request.engine, document=decision.request.document or None,
                 match_key=match_key(decision.request.phone), method=decision.request.method,
                 verdict=decision.verdict, reason=decision.reason, decided_at=now,
                 campaign_id=known.get(decision.request.target_id) if decision.request.target_id else None,
                 target_id=decision.request.target_id, promise_id=decision.request.promise_id,
                 channel_account_id=decision.request.account_id, details=decision.details,
+                request_id=decision.request.request_id,
             )
             for decision in decisions
             if decision.request.target_id is None or decision.request.target_id in known
@@ -173,7 +175,8 @@ async def pause_campaign(
     connection: Connection, tenant_id: UUID, campaign_id: UUID, *, reason: str, now: datetime
 ) -> None:
     """Stop a campaign that cannot go on, and tell the operators why. Its targets keep their slots."""
-    await contact_writes.pause(connection, campaign_id, reason=reason, now=now)
+    if not await contact_writes.pause(connection, campaign_id, reason=reason, now=now):
+        return  # a person was faster, and their reason stands
     await events.record(
         connection, tenant_id=tenant_id, kind="campaign_paused", severity="warning",
         data={"campaignId": str(campaign_id), "reason": reason}, now=now,
@@ -184,13 +187,14 @@ def _question(tenant_id: UUID, requests: Sequence[ContactRequest]) -> Question:
     return Question(
         tenant_id=tenant_id,
         match_keys=sorted({match_key(request.phone) or request.phone for request in requests}),
-        documents=sorted({request.document for request in requests}),
+        documents=sorted({request.document for request in requests if request.document}),
         target_ids=[request.target_id for request in requests if request.target_id is not None],
         promise_ids=[request.promise_id for request in requests if request.promise_id is not None],
         account_ids=[
             request.account_id for request in requests if request.account_id is not None and request.target_id is None
         ],
         template_names=sorted({request.template_name for request in requests if request.template_name}),
+        request_ids=[request.request_id for request in requests if request.request_id is not None],
     )
 
 

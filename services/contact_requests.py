@@ -20,16 +20,18 @@ class ContactRequest:
 
     `account_id` is the number whose rate was taken; the gate may choose another one of the campaign's. A reminder
     brings its words: `text` inside the provider's window, the template `template_name` filled from `values` outside.
+    An escalation is a call that a customer asked for (`request_id`): debt and campaigns have no say in it.
     """
 
     engine: Engine
     tenant_id: UUID
-    document: str
+    document: str  # empty where nobody knows it: a call that was asked for needs none
     phone: str  # E.164
     method: Method
     worker: str  # holds the target's lease, and will hold that of the message or call
     target_id: UUID | None = None
     promise_id: UUID | None = None
+    request_id: UUID | None = None
     account_id: UUID | None = None
     statement: DebtStatement | None = None
     crm_problem: str | None = None

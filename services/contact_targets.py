@@ -1,13 +1,15 @@
-"""What becomes of a target when the gate has decided, and when a contact turned out not to have been made."""
+"""What becomes of a target, or of a call asked for, when the gate has decided, and of contacts that were not made."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain.call_requests import PATIENCE, RequestState
 from domain.campaigns import Method, TargetOutcome, TargetState, method_order, next_method
 from domain.contact_rules import EVERY_SCOPE, Judgement, Reason, usable_methods
 from domain.messages import ErrorClass
 from domain.phones import is_mobile
+from store.call_requests import CallRequestRow, ChangedRequest
 from store.campaigns import CampaignRow
 from store.contact_writes import ChangedTarget
 from store.targets import TargetRow
@@ -79,6 +81,18 @@ def as_judged(target: TargetRow, campaign: CampaignRow | None, judgement: Judgem
         details = {**target.outcome_details, POSTPONED: _counted(target, reason)}
         return _changed(target, due_at=judgement.next_at, outcome_details=details)
     return _changed(target)
+
+
+def refused_request(wanted: CallRequestRow, judgement: Judgement) -> ChangedRequest:
+    """Give the request as a refusal leaves it: asked again later, as long as the customer may still expect the call."""
+    if judgement.verdict == "postpone" and judgement.next_at is not None:
+        due_at = min(judgement.next_at, wanted.wanted_at + PATIENCE)
+        return ChangedRequest(
+            id=wanted.id, state=RequestState.WAITING, outcome=judgement.reason, due_at=due_at, attempts=wanted.attempts
+        )
+    return ChangedRequest(
+        id=wanted.id, state=RequestState.CANCELED, outcome=judgement.reason, due_at=None, attempts=wanted.attempts
+    )
 
 
 def without_method(target: TargetRow, campaign: CampaignRow | None, *, now: datetime) -> ChangedTarget:

@@ -42,6 +42,7 @@ from store.database import Connection, Database
 __all__ = ["DEMO_CONTACTS", "DEMO_SLUG", "DemoContact", "DemoSummary", "seed_demo"]
 
 DEMO_SLUG: Final = "tr-telecom"
+DEMO_NUMBER: Final = "+551140009999"  # nobody's: only the simulated telephone calls it
 _TENANT_ID: Final = UUID("7e1ec0de-0000-4000-8000-000000000001")
 _ZONE: Final = ZoneInfo("America/Sao_Paulo")
 _PROMISE_IN_DAYS: Final = 5
@@ -65,6 +66,9 @@ async def seed_demo(database: Database, knowledge: KnowledgeBase, cipher: Cipher
     is_new = tenant is None
     if tenant is None:
         tenant = await _load(database, cipher, now)
+    else:
+        async with database.platform() as connection:
+            await _load_phone(connection, tenant.id, cipher)  # demos older than calls have none
     # The knowledge base writes through connections of its own, so it cannot share that transaction: each document is
     # stored once by its source, and documents that are there are left alone.
     for title, source, text in KNOWLEDGE:
@@ -84,6 +88,7 @@ async def _load(database: Database, cipher: Cipher, now: datetime) -> Tenant:
             assistant_name="Lia", settings=SETTINGS,
         )  # fmt: skip
         await _load_simulator(connection, tenant.id, cipher)
+        await _load_phone(connection, tenant.id, cipher)
         await _load_catalogue(connection, tenant.id)
         for contact in DEMO_CONTACTS:
             await _load_contact(connection, tenant.id, contact, now)
@@ -106,6 +111,30 @@ async def _load_simulator(connection: Connection, tenant_id: UUID, cipher: Ciphe
         secrets_ciphertext=sealed.ciphertext,
         secrets_key_id=sealed.key_id,
         settings={},
+        is_bot_enabled=True,
+        status="active",
+        stopped_reason=None,
+        sends_per_second=50,
+        burst=100,
+    )
+    await channel_accounts.insert(connection, row)
+
+
+async def _load_phone(connection: Connection, tenant_id: UUID, cipher: Cipher) -> None:
+    """Give the demo a number that only its own simulated telephone calls (server/call_phone.py)."""
+    account_id = uuid5(tenant_id, "phone")
+    sealed = cipher.seal({"api_key": secrets.token_urlsafe(32)}, identity=secrets_identity(tenant_id, account_id))
+    row = AccountRow(
+        tenant_id=tenant_id,
+        id=account_id,
+        provider=Provider.RETELL,
+        medium=Medium.VOICE,
+        external_id=DEMO_NUMBER,
+        display_name="Telefone do simulador",
+        webhook_key=secrets.token_urlsafe(24),
+        secrets_ciphertext=sealed.ciphertext,
+        secrets_key_id=sealed.key_id,
+        settings={"agent_id": "agent_simulator", "is_simulated": "true"},
         is_bot_enabled=True,
         status="active",
         stopped_reason=None,

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from domain.effects import (
+    CancelCall,
     ClaimPayment,
     ConfirmIdentity,
     ConfirmPayment,
@@ -17,15 +18,17 @@ from domain.effects import (
     NoteFacts,
     OptOut,
     RecordPromise,
+    RequestCall,
     SaveContactField,
 )
 from domain.tenants import Tenant
 from services import target_events
+from services.call_requests import cancel_open
 from services.kanban import find_stage
 from services.opt_out import record_opt_out
 from services.plain_text import tidy, tidy_line
 from services.promise_dates import promise_dates
-from store import contact_changes, conversations, effect_log, kanban, payment_claims, promises, targets
+from store import call_requests, contact_changes, conversations, effect_log, kanban, payment_claims, promises, targets
 from store.database import Connection
 from store.locks import lock_debtor
 
@@ -103,6 +106,10 @@ async def _apply(connection: Connection, effect: Effect, turn: _Turn, place: int
         case SaveContactField():
             value = tidy(effect.value, limit=_TEXT_LIMIT)
             await contact_changes.save_field(connection, turn.contact_id, name=effect.name, value=value, now=turn.now)
+        case RequestCall():
+            await _request_call(connection, effect, turn)
+        case CancelCall():
+            await cancel_open(connection, turn.contact_id, now=turn.now)
         case NoteFacts():
             facts = {tidy_line(k, limit=60): tidy(v, limit=_TEXT_LIMIT) for k, v in effect.facts.items()}
             await contact_changes.merge_facts(connection, turn.contact_id, facts, now=turn.now)
@@ -169,8 +176,18 @@ async def _confirm_identity(connection: Connection, effect: ConfirmIdentity, tur
     is_linked = await contact_changes.confirm_document(
         connection, turn.contact_id, document=effect.document, name=effect.customer_name, now=turn.now
     )
+    await _note(connection, turn, "identity_confirmed", "info")
     if not is_linked:
         await _note(connection, turn, "document_conflict", "warning")
+
+
+async def _request_call(connection: Connection, effect: RequestCall, turn: _Turn) -> None:
+    row = call_requests.NewCallRequest(
+        id=turn.id_of("call_request"), contact_id=turn.contact_id, conversation_id=turn.conversation_id,
+        phone=effect.phone, reason=tidy(effect.reason, limit=_TEXT_LIMIT), wanted_at=effect.wanted_at,
+    )  # fmt: skip
+    if await call_requests.put(connection, turn.tenant.id, row, now=turn.now) is None:
+        await _note(connection, turn, "call_request_too_late", "info")  # the phone rings already
 
 
 async def _opt_out(connection: Connection, effect: OptOut, turn: _Turn) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID, uuid4
 
+from domain.call_summaries import CALL_SUMMARY
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.message_templates import VARIABLES, find_problem
 from domain.messages import Provider
@@ -20,7 +21,8 @@ Category = Literal["utility", "marketing", "authentication"]
 Status = Literal["pending", "approved", "rejected", "paused", "disabled"]
 _NAME_LIMIT = 512  # Meta's
 _MOST_VARIABLES = 10
-_KNOWN = (*VARIABLES, PROMISED_DAY)  # a campaign refuses a template that only a reminder can fill
+# A campaign refuses a template that only a reminder or the summary of a call can fill.
+_KNOWN = (*VARIABLES, PROMISED_DAY, CALL_SUMMARY)
 _WRITTEN = (Provider.META, Provider.EVOLUTION, Provider.TWILIO_WHATSAPP, Provider.SIMULATOR)
 # Meta's word for an event, and what it means for who opens a conversation with the template. FLAGGED is a warning: it
 # may be used until it is paused.

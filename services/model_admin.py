@@ -12,7 +12,7 @@ from store.model_settings import ModelSetting
 
 DEFAULT_AGENT = "*"
 # Who asks a model: the three agents that speak, and the three that work behind them.
-MODEL_AGENTS = ("persona", "cobranca", "sales", "router", "critique", "refiner", DEFAULT_AGENT)
+MODEL_AGENTS = ("persona", "cobranca", "sales", "router", "critique", "refiner", "summary", DEFAULT_AGENT)
 _MODEL_NAME = re.compile(r"offline|[a-z][a-z0-9_-]{0,30}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,98}")
 _MOST_MODELS = 6
 

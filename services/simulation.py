@@ -2,35 +2,45 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from stdnum.br import cnpj, cpf
 
-from domain.errors import ConversationClosed, NotFound, NotHandedOff
+from domain.errors import Conflict, ConversationClosed, NotFound, NotHandedOff
 from domain.masking import mask_text
 from domain.messages import Provider
 from domain.ports import Clock
 from domain.tenants import Tenant
-from services import conversations_admin
+from services import call_requests, conversations_admin
 from services.accounts import AccountDirectory, OpenAccount
-from services.demo import DEMO_CONTACTS, DEMO_SLUG, DemoContact
+from services.demo import DEMO_CONTACTS, DEMO_NUMBER, DEMO_SLUG, DemoContact
 from store import channel_accounts, simulation, tenants
 from store.database import Database
-from store.simulation import SimulatedConversationRow, SimulatedMessageRow, SimulatedTurnRow, SituationRow
+from store.simulation import (
+    RingingCallRow,
+    SimulatedCallRow,
+    SimulatedConversationRow,
+    SimulatedMessageRow,
+    SimulatedTurnRow,
+    SituationRow,
+    WaitingCallRow,
+)
 
 _MOST_MESSAGES = 200
 _MOST_TURNS = 50
+_RINGS_AT_MOST = timedelta(minutes=5)
 _CPF_DIGITS = 11
 _LIVE = frozenset({"open", "waiting"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Simulator:
-    """The demo tenant and its simulator account."""
+    """The demo tenant, its simulator account, and the number that the simulated telephone calls."""
 
     tenant: Tenant
     account: OpenAccount
+    phone: OpenAccount | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +90,20 @@ class Changes:
         return self.conversation is not None and self.is_live and self.conversation.handler == "human"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallChanges:
+    """What became of a call, and what its turns did since it was last looked at."""
+
+    call: SimulatedCallRow | None
+    turns: Sequence[SimulatedTurnRow] = ()
+
+    @property
+    def will_have_summary(self) -> bool:
+        """Say whether a summary may still come; a call too short for one has none."""
+        call = self.call
+        return call is not None and call.summary is None and (call.processed_at is None or bool(call.summary_due_at))
+
+
 class Simulation:
     """Reads for the simulator's faces. Writes are those of any customer or operator, never a way around a rule."""
 
@@ -98,7 +122,9 @@ class Simulation:
             rows = await channel_accounts.list_all(connection)
         account_id = next((row.id for row in rows if row.provider is Provider.SIMULATOR), None)
         account = await self._accounts.by_id(tenant.id, account_id) if account_id else None
-        return Simulator(tenant=tenant, account=account) if account else None
+        phone_id = next((row.id for row in rows if row.external_id == DEMO_NUMBER), None)
+        phone = await self._accounts.by_id(tenant.id, phone_id) if phone_id else None
+        return Simulator(tenant=tenant, account=account, phone=phone) if account else None
 
     async def people(self, simulator: Simulator) -> list[DemoPerson]:
         """List the demo's people and where each stands today."""
@@ -138,6 +164,50 @@ class Simulation:
                     connection, talk.id, after=after_turn if is_known else 0, limit=_MOST_TURNS
                 )
         return Changes(conversation=talk, messages=said, turns=[_masked(turn) for turn in done], seen_at=now)
+
+    async def ringing(self, simulator: Simulator) -> list[RingingCallRow]:
+        """List the assistant's calls to the demo's people that wait to be taken."""
+        if simulator.phone is None:
+            return []
+        since = self._clock.now() - _RINGS_AT_MOST
+        async with self._database.tenant(simulator.tenant.id) as connection:
+            return await simulation.ringing_calls(connection, channel_account_id=simulator.phone.row.id, since=since)
+
+    async def look_at_call(self, simulator: Simulator, provider_call_id: str, *, after_turn: int) -> CallChanges:
+        """Read what a call of the simulated telephone came to, and its turns after number `after_turn`."""
+        if simulator.phone is None:
+            return CallChanges(call=None)
+        async with self._database.tenant(simulator.tenant.id) as connection:
+            call = await simulation.call_by_provider_id(
+                connection, channel_account_id=simulator.phone.row.id, provider_call_id=provider_call_id
+            )
+            done: list[SimulatedTurnRow] = []
+            if call is not None and call.conversation_id is not None:
+                done = await simulation.turns_since(
+                    connection, call.conversation_id, after=after_turn, limit=_MOST_TURNS
+                )
+        return CallChanges(call=call, turns=[_masked(turn) for turn in done])
+
+    async def waiting_call(self, simulator: Simulator, address: str) -> WaitingCallRow | None:
+        """Find the call that is agreed with one of the demo's people and does not ring yet."""
+        async with self._database.tenant(simulator.tenant.id) as connection:
+            return await simulation.waiting_request(connection, address)
+
+    def is_due(self, waiting: WaitingCallRow) -> bool:
+        """Say whether the hour of an agreed call has come."""
+        return waiting.due_at is not None and waiting.due_at <= self._clock.now()
+
+    async def call_now(self, simulator: Simulator, waiting: WaitingCallRow) -> bool:
+        """Bring an agreed call forward, as an operator would; False when no phone may ring now."""
+        now = self._clock.now()
+        try:
+            await call_requests.ask_for_contact(
+                self._database, simulator.tenant, contact_id=waiting.contact_id, reason=waiting.reason, wanted_at=now,
+                now=now,
+            )  # fmt: skip
+        except (Conflict, NotFound):
+            return False
+        return True
 
     async def end(self, simulator: Simulator, conversation_id: UUID) -> bool:
         """Close a conversation, so that the next message opens a new one; False when it is closed already."""

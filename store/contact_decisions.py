@@ -13,7 +13,7 @@ from store.database import Connection
 
 _COLUMNS: LiteralString = """
     tenant_id, id, seq, engine, campaign_id, target_id, promise_id, contact_id, document, match_key, method,
-    channel_account_id, verdict, reason, details, message_id, call_id, cost_cents, voided_at, decided_at
+    channel_account_id, verdict, reason, details, message_id, call_id, cost_cents, voided_at, decided_at, request_id
 """
 
 
@@ -21,7 +21,7 @@ _COLUMNS: LiteralString = """
 class NewDecision:
     id: UUID
     engine: str
-    document: str
+    document: str | None  # None where nobody knows it: a call that was asked for needs none
     match_key: str | None
     method: str | None
     verdict: str
@@ -36,6 +36,7 @@ class NewDecision:
     message_id: UUID | None = None
     call_id: UUID | None = None
     cost_cents: int = 0
+    request_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,17 +61,20 @@ class DecisionRow:
     cost_cents: int
     voided_at: datetime | None
     decided_at: datetime
+    request_id: UUID | None = None
 
 
 _INSERT: LiteralString = """
     INSERT INTO contact_decisions (tenant_id, id, engine, campaign_id, target_id, promise_id, contact_id, document,
-        match_key, method, channel_account_id, verdict, reason, details, message_id, call_id, cost_cents, decided_at)
+        match_key, method, channel_account_id, verdict, reason, details, message_id, call_id, cost_cents, decided_at,
+        request_id)
     SELECT %(tenant_id)s, id, engine, campaign_id, target_id, promise_id, contact_id, document,
-        match_key, method, channel_account_id, verdict, reason, details, message_id, call_id, cost_cents, decided_at
+        match_key, method, channel_account_id, verdict, reason, details, message_id, call_id, cost_cents, decided_at,
+        request_id
     FROM jsonb_to_recordset(%(decisions)s) AS d (
         id uuid, engine text, campaign_id uuid, target_id uuid, promise_id uuid, contact_id uuid, document text,
         match_key text, method text, channel_account_id uuid, verdict text, reason text, details jsonb,
-        message_id uuid, call_id uuid, cost_cents integer, decided_at timestamptz)
+        message_id uuid, call_id uuid, cost_cents integer, decided_at timestamptz, request_id uuid)
 """
 _PAGE: LiteralString = f"""
     SELECT {_COLUMNS} FROM contact_decisions WHERE target_id = %(target_id)s

@@ -1,7 +1,7 @@
 """Everything the contact gate looks at, locked in the one order of design 5 and read after the locks are held."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import LiteralString, NamedTuple
 from uuid import UUID
@@ -10,6 +10,8 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow, class_row, tuple_row
 
 from domain.messages import Medium, Provider
+from store.call_requests import COLUMNS as REQUEST_COLUMNS
+from store.call_requests import CallRequestRow
 from store.campaigns import CampaignRow
 from store.database import Connection
 from store.message_templates import COLUMNS as TEMPLATE_COLUMNS
@@ -49,6 +51,7 @@ class PersonFacts:
     is_bot_enabled: bool
     opted_out_at: datetime | None
     scopes: list[str]
+    scopes_since: list[datetime]  # when each of the scopes was refused
     last_inbound_at: datetime | None
 
 
@@ -85,6 +88,7 @@ class Question:
     promise_ids: Sequence[UUID]
     account_ids: Sequence[UUID]  # named by requests that belong to no campaign
     template_names: Sequence[str]
+    request_ids: Sequence[UUID] = ()  # calls that customers asked for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +117,7 @@ class Gathered:
     templates: Sequence[TemplateRow]
     holidays: Mapping[tuple[date, str], str]
     is_bot_enabled: bool
+    call_requests: Mapping[UUID, CallRequestRow] = field(default_factory=dict)
 
 
 # The same locks as store.contacts.lock_identity and store.locks.lock_debtor, in the order of the given arrays.
@@ -146,6 +151,10 @@ _LOCK_TARGETS: LiteralString = f"""
     SELECT {TARGET_COLUMNS} FROM targets WHERE tenant_id = %(tenant_id)s AND id = ANY(%(target_ids)s)
     ORDER BY id FOR UPDATE
 """
+_LOCK_REQUESTS: LiteralString = f"""
+    SELECT {REQUEST_COLUMNS} FROM call_requests WHERE tenant_id = %(tenant_id)s AND id = ANY(%(request_ids)s)
+    ORDER BY id FOR UPDATE
+"""
 # Without a ceiling nothing of the row changes here, so gates share it, and the scheduler may write its own columns. A
 # pause locks the row as a whole (store.campaigns.lock): it waits for the gates, and they for it.
 _CAMPAIGNS: LiteralString = """
@@ -158,7 +167,11 @@ _LOCK_BUDGETS: LiteralString = f"{_CAMPAIGNS} AND c.budget_cents IS NOT NULL ORD
 _PEOPLE: LiteralString = """
     SELECT c.id, c.document, c.is_bot_enabled, c.opted_out_at,
         ARRAY(SELECT o.scope FROM opt_outs o
-              WHERE o.tenant_id = c.tenant_id AND o.contact_id = c.id AND o.revoked_at IS NULL) AS scopes,
+              WHERE o.tenant_id = c.tenant_id AND o.contact_id = c.id AND o.revoked_at IS NULL
+              ORDER BY o.id) AS scopes,
+        ARRAY(SELECT o.created_at FROM opt_outs o
+              WHERE o.tenant_id = c.tenant_id AND o.contact_id = c.id AND o.revoked_at IS NULL
+              ORDER BY o.id) AS scopes_since,
         (SELECT max(v.last_inbound_at) FROM conversations v
          WHERE v.tenant_id = c.tenant_id AND v.contact_id = c.id) AS last_inbound_at
     FROM contacts c WHERE c.tenant_id = %(tenant_id)s AND c.id = ANY(%(contact_ids)s)
@@ -192,11 +205,11 @@ _WRONG_NUMBERS: LiteralString = """
 _RECENT: LiteralString = """
     SELECT id, document, match_key, decided_at FROM contact_decisions
     WHERE tenant_id = %(tenant_id)s AND document = ANY(%(documents)s) AND decided_at > %(since)s
-      AND verdict = 'contact' AND voided_at IS NULL AND engine <> 'reminder'
+      AND verdict = 'contact' AND voided_at IS NULL AND engine NOT IN ('reminder', 'escalation')
     UNION
     SELECT id, document, match_key, decided_at FROM contact_decisions
     WHERE tenant_id = %(tenant_id)s AND match_key = ANY(%(match_keys)s) AND decided_at > %(since)s
-      AND verdict = 'contact' AND voided_at IS NULL AND engine <> 'reminder'
+      AND verdict = 'contact' AND voided_at IS NULL AND engine NOT IN ('reminder', 'escalation')
 """
 _ACCOUNTS: LiteralString = """
     SELECT ca.campaign_id, a.id, a.provider, a.medium, a.status, a.is_bot_enabled
@@ -265,6 +278,7 @@ async def gather(
     parameters: dict[str, object] = {name: getattr(question, name) for name in Question.__slots__}
     parameters |= {"documents": sorted(question.documents), "contact_ids": list(contact_ids)}
     parameters |= {"now": now, "since": since}
+    requests = await _lock_requests(connection, parameters) if question.request_ids else {}
     async with connection.pipeline():
         cursors = _Cursors(
             conversations=connection.cursor(row_factory=class_row(HeldConversation)),
@@ -309,7 +323,16 @@ async def gather(
             recent=recent, accounts=accounts, templates=templates,
             holidays={(day, uf): name for day, uf, name in await holidays.fetchall()},
             is_bot_enabled=any(row[0] for row in await switches.fetchall()),
+            call_requests=requests,
         )  # fmt: skip
+
+
+async def _lock_requests(connection: Connection, parameters: Mapping[str, object]) -> Mapping[UUID, CallRequestRow]:
+    """Hold requests; their conversations before them, as whoever asks for a call and whoever ends one does."""
+    await connection.execute(_LOCK_CONVERSATIONS, parameters)
+    async with connection.cursor(row_factory=class_row(CallRequestRow)) as cursor:
+        await cursor.execute(_LOCK_REQUESTS, parameters)
+        return {row.id: row for row in await cursor.fetchall()}
 
 
 _NUMBERS: LiteralString = """

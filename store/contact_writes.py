@@ -61,6 +61,8 @@ class DialingCall:
     target_id: UUID | None
     phone: str
     locked_by: str
+    purpose: str = "campaign"
+    request_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,11 +120,11 @@ _MESSAGES: LiteralString = """
 """
 _CALLS: LiteralString = """
     INSERT INTO calls (tenant_id, id, channel_account_id, contact_id, target_id, direction, phone, status, status_at,
-        due_at, locked_by, locked_until, created_at)
+        due_at, locked_by, locked_until, created_at, purpose, request_id)
     SELECT %(tenant_id)s, id, channel_account_id, contact_id, target_id, 'out', phone, 'dialing', %(now)s,
-        %(locked_until)s, locked_by, %(locked_until)s, %(now)s
+        %(locked_until)s, locked_by, %(locked_until)s, %(now)s, purpose, request_id
     FROM jsonb_to_recordset(%(rows)s) AS r (id uuid, channel_account_id uuid, contact_id uuid, target_id uuid,
-        phone text, locked_by text)
+        phone text, locked_by text, purpose text, request_id uuid)
 """
 _TARGETS: LiteralString = """
     UPDATE targets t SET state = r.state, outcome = r.outcome, outcome_details = r.outcome_details, method = r.method,

@@ -102,6 +102,13 @@ _MERGE_MOVES: tuple[LiteralString, ...] = (
     "UPDATE payment_claims SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
     "UPDATE targets SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
     "UPDATE calls SET contact_id = %(keep)s WHERE contact_id = %(gone)s",
+    # One agreed call of a person is enough: the one that was asked for first stays.
+    """UPDATE call_requests r SET state = 'canceled', outcome = 'merged', due_at = NULL, locked_by = NULL
+       WHERE contact_id = %(gone)s AND state = 'waiting' AND EXISTS (
+           SELECT FROM call_requests k WHERE k.contact_id = %(keep)s AND k.state IN ('waiting', 'calling'))""",
+    """UPDATE call_requests r SET contact_id = %(keep)s WHERE contact_id = %(gone)s
+       AND NOT (state = 'calling' AND EXISTS (
+           SELECT FROM call_requests k WHERE k.contact_id = %(keep)s AND k.state IN ('waiting', 'calling')))""",
     # A live talk that would collide stays where it is until it ends: closing it could lose an unanswered message.
     """UPDATE conversations c SET contact_id = %(keep)s WHERE contact_id = %(gone)s AND NOT (
            c.status IN ('open', 'waiting') AND EXISTS (

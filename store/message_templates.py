@@ -35,6 +35,11 @@ class TemplateRow:
 
 _BY_ID: LiteralString = f"SELECT {COLUMNS} FROM message_templates WHERE id = %(id)s"
 _LOCK: LiteralString = f"SELECT {COLUMNS} FROM message_templates WHERE id = %(id)s FOR UPDATE"
+_APPROVED: LiteralString = f"""
+    SELECT {COLUMNS} FROM message_templates
+    WHERE channel_account_id = %(channel_account_id)s AND name = %(name)s AND status = 'approved'
+    ORDER BY language = 'pt_BR' DESC, created_at DESC LIMIT 1
+"""
 _PAGE: LiteralString = f"""
     SELECT {COLUMNS} FROM message_templates
     WHERE (%(status)s::text IS NULL OR status = %(status)s)
@@ -81,6 +86,11 @@ _WAKE: LiteralString = """
 
 async def by_id(connection: Connection, template_id: UUID) -> TemplateRow | None:
     return await _one(connection, _BY_ID, {"id": template_id})
+
+
+async def approved(connection: Connection, channel_account_id: UUID, name: str) -> TemplateRow | None:
+    """Find the approved template of an account by its name, in Portuguese where there are several."""
+    return await _one(connection, _APPROVED, {"channel_account_id": channel_account_id, "name": name})
 
 
 async def lock(connection: Connection, template_id: UUID) -> TemplateRow | None:

@@ -67,6 +67,39 @@ class SituationRow:
     has_opted_out: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RingingCallRow:
+    """A call of the assistant that waits for somebody to take it."""
+
+    id: UUID
+    provider_call_id: str
+    address: str
+    rung_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SimulatedCallRow:
+    """What became of a call, as far as its caller is told."""
+
+    id: UUID
+    conversation_id: UUID | None
+    status: str
+    duration_seconds: int | None
+    summary: str | None
+    summary_due_at: datetime | None
+    processed_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaitingCallRow:
+    """A call that is agreed with a customer."""
+
+    contact_id: UUID
+    reason: str
+    wanted_at: datetime
+    due_at: datetime | None
+
+
 _CONVERSATION: LiteralString = """
     SELECT c.id, c.status, c.handler, c.handoff_reason, c.current_agent, c.turn_due_at, c.locked_until,
         c.answered_seq, c.turn_seq
@@ -107,6 +140,23 @@ _SITUATIONS: LiteralString = """
         EXISTS (SELECT FROM addresses a JOIN contacts c ON c.tenant_id = a.tenant_id AND c.id = a.contact_id
                 WHERE a.kind = %(kind)s AND a.value = p.address AND c.opted_out_at IS NOT NULL) AS has_opted_out
     FROM unnest(%(addresses)s::text[], %(documents)s::text[]) AS p (address, document)
+"""
+_RINGING: LiteralString = """
+    SELECT k.id, k.provider_call_id, coalesce(a.value, k.phone) AS address, k.status_at AS rung_at
+    FROM calls k
+    LEFT JOIN addresses a ON a.tenant_id = k.tenant_id AND a.contact_id = k.contact_id AND a.kind = %(kind)s
+    WHERE k.channel_account_id = %(channel_account_id)s AND k.direction = 'out' AND k.created_at > %(since)s
+      AND k.status IN ('queued', 'ringing') AND k.provider_call_id IS NOT NULL
+    ORDER BY k.status_at, k.id
+"""
+_CALL: LiteralString = """
+    SELECT id, conversation_id, status, duration_seconds, summary, summary_due_at, processed_at FROM calls
+    WHERE channel_account_id = %(channel_account_id)s AND provider_call_id = %(provider_call_id)s
+"""
+_WAITING: LiteralString = """
+    SELECT r.contact_id, r.reason, r.wanted_at, r.due_at
+    FROM addresses a JOIN call_requests r ON r.tenant_id = a.tenant_id AND r.contact_id = a.contact_id
+    WHERE a.kind = %(kind)s AND a.value = %(address)s AND r.state = 'waiting'
 """
 
 
@@ -153,3 +203,27 @@ async def situations(
     async with connection.cursor(row_factory=class_row(SituationRow)) as cursor:
         await cursor.execute(_SITUATIONS, parameters)
         return await cursor.fetchall()
+
+
+async def ringing_calls(connection: Connection, *, channel_account_id: UUID, since: datetime) -> list[RingingCallRow]:
+    """List the assistant's calls that nobody has taken yet, the oldest first."""
+    parameters = {"kind": AddressKind.SIMULATED, "channel_account_id": channel_account_id, "since": since}
+    async with connection.cursor(row_factory=class_row(RingingCallRow)) as cursor:
+        await cursor.execute(_RINGING, parameters)
+        return await cursor.fetchall()
+
+
+async def call_by_provider_id(
+    connection: Connection, *, channel_account_id: UUID, provider_call_id: str
+) -> SimulatedCallRow | None:
+    """Find a call of the simulated telephone."""
+    async with connection.cursor(row_factory=class_row(SimulatedCallRow)) as cursor:
+        await cursor.execute(_CALL, {"channel_account_id": channel_account_id, "provider_call_id": provider_call_id})
+        return await cursor.fetchone()
+
+
+async def waiting_request(connection: Connection, address: str) -> WaitingCallRow | None:
+    """Find the call that is agreed with whoever has this simulated address, and does not ring yet."""
+    async with connection.cursor(row_factory=class_row(WaitingCallRow)) as cursor:
+        await cursor.execute(_WAITING, {"kind": AddressKind.SIMULATED, "address": address})
+        return await cursor.fetchone()

@@ -35,6 +35,27 @@ _COUNT_ALL: LiteralString = """
     SELECT (SELECT count(*) FROM messages WHERE conversation_id = %(conversation_id)s)
          + (SELECT count(*) FROM turns WHERE conversation_id = %(conversation_id)s)
 """
+# What was said in a call is told with the call, not line by line between the messages.
+_CONTACT_INDEX: LiteralString = """
+    SELECT at, message_id, call_id, request_id FROM (
+        SELECT m.created_at AS at, 0 AS place, m.seq AS number, m.id AS message_id, NULL::uuid AS call_id,
+               NULL::uuid AS request_id
+        FROM conversations c JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
+        WHERE c.contact_id = %(contact_id)s AND m.call_id IS NULL
+        UNION ALL
+        SELECT created_at, 2, 0, NULL, id, NULL FROM calls WHERE contact_id = %(contact_id)s
+        UNION ALL
+        SELECT created_at, 1, 0, NULL, NULL, id FROM call_requests WHERE contact_id = %(contact_id)s
+    ) AS entries
+    ORDER BY at DESC, place DESC, number DESC LIMIT %(limit)s OFFSET %(offset)s
+"""
+_CONTACT_COUNT: LiteralString = """
+    SELECT (SELECT count(*) FROM conversations c
+            JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
+            WHERE c.contact_id = %(contact_id)s AND m.call_id IS NULL)
+         + (SELECT count(*) FROM calls WHERE contact_id = %(contact_id)s)
+         + (SELECT count(*) FROM call_requests WHERE contact_id = %(contact_id)s)
+"""
 _MESSAGES: LiteralString = f"SELECT {_MESSAGE} FROM messages WHERE id = ANY(%(ids)s)"
 _TURNS: LiteralString = (
     f"SELECT {_TURN} FROM turns WHERE conversation_id = %(conversation_id)s AND turn_seq = ANY(%(numbers)s)"
@@ -57,6 +78,29 @@ class _Entry:
     at: datetime
     message_id: UUID | None
     turn_seq: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContactEntry:
+    """One thing that happened with a contact: exactly one of the three is named."""
+
+    at: datetime
+    message_id: UUID | None
+    call_id: UUID | None
+    request_id: UUID | None
+
+
+async def contact_index(
+    connection: Connection, contact_id: UUID, *, limit: int, offset: int
+) -> tuple[list[ContactEntry], int]:
+    """List messages of all conversations, calls and requested calls of a contact, newest first, and count them."""
+    parameters = {"contact_id": contact_id, "limit": limit, "offset": offset}
+    async with connection.cursor(row_factory=class_row(ContactEntry)) as cursor:
+        await cursor.execute(_CONTACT_INDEX, parameters)
+        entries = await cursor.fetchall()
+    async with connection.cursor(row_factory=scalar_row) as counter:
+        await counter.execute(_CONTACT_COUNT, parameters)
+        return entries, (await counter.fetchone()) or 0
 
 
 async def page(

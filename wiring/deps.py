@@ -16,7 +16,6 @@ from channels.evolution import EvolutionChannel
 from channels.meta import MetaChannel
 from channels.simulator import SimulatorChannel
 from channels.twilio import TwilioSms, TwilioWhatsApp
-from channels.twilio_voice import TwilioVoice
 from channels.voice import VoiceLine
 from domain.buffering import QuietWindow
 from domain.messages import Provider
@@ -34,9 +33,11 @@ from wiring.bell import TurnBell
 from wiring.clock import SystemClock
 from wiring.embeddings import make_embeddings
 from wiring.failpoints import make_failpoint
+from wiring.http_client import make_http
 from wiring.queue import NoQueue, RqJobQueue
 from wiring.rates import LocalRateLimiter, RedisRateLimiter
 from wiring.settings import Settings
+from wiring.voice_lines import make_voice_lines
 
 _PROVIDER_TIMEOUT = httpx.Timeout(10, connect=5, pool=5)
 
@@ -62,11 +63,7 @@ class Deps:
     process_name: str  # names this process in leases
     failpoint: Failpoint
     http_crm: Crm | None
-
-    @property
-    def voice_line(self) -> VoiceLine:
-        """Give what makes phone calls; it keeps nothing, so it is made when it is asked for."""
-        return TwilioVoice(self.http, base_url=self.settings.twilio_api_url)
+    voice_lines: Mapping[Provider, VoiceLine]
 
     def crm_for(self, tenant: Tenant) -> Crm:
         """Give the CRM over HTTP when one is configured, else the tenant's own ledger."""
@@ -97,9 +94,7 @@ async def open_deps(settings: Settings, *, clock: Clock | None = None) -> AsyncI
     async with AsyncExitStack() as stack:
         database = await Database(settings.required_database_url(), max_connections=settings.db_pool_max).open()
         stack.push_async_callback(database.close)
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(timeout=_PROVIDER_TIMEOUT, limits=httpx.Limits(max_connections=200))
-        )
+        http = await stack.enter_async_context(make_http(timeout=_PROVIDER_TIMEOUT, max_connections=200))
         queue, limiter = _make_queue(settings, stack)
         knowledge = KnowledgeBase(settings.required_database_url(), make_embeddings(settings))
         stack.push_async_callback(knowledge.close)
@@ -136,6 +131,7 @@ async def open_deps(settings: Settings, *, clock: Clock | None = None) -> AsyncI
             process_name=process_name,
             failpoint=failpoint,
             http_crm=_make_http_crm(settings, http, clock),
+            voice_lines=make_voice_lines(settings, http, clock),
         )
 
 

@@ -12,7 +12,8 @@ from rq.serializers import JSONSerializer
 logger = structlog.get_logger(__name__)
 
 QUEUES = (
-    "delivery", "whatsapp", "dialer", "post_call", "scheduling", "promise_monitor", "ingest", "lifecycle", "retention",
+    "delivery", "whatsapp", "dialer", "post_call", "call_summary", "scheduling", "promise_monitor", "ingest",
+    "lifecycle", "retention",
 )  # fmt: skip
 _JOB_TIMEOUT_SECONDS = 300
 _FAILURE_TTL_SECONDS = 60

@@ -62,7 +62,14 @@ def _check_http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_socket_url(value: str) -> str:
+    if not urlsplit(_check_url(value, "ws", "wss")).hostname:
+        raise ValueError("must name a host, such as wss://example.com")
+    return value.rstrip("/")
+
+
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+SocketUrl = Annotated[str, AfterValidator(_check_socket_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
@@ -104,6 +111,8 @@ class Settings(BaseSettings):
     openai_base_url: HttpUrl | None = None
     openai_model: str = "gpt-5-mini"
     openai_embedding_model: str = "text-embedding-3-small"
+    openai_realtime_url: SocketUrl = "wss://api.openai.com/v1/realtime"
+    openai_realtime_model: str = "gpt-realtime"
 
     # Watching
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -118,6 +127,9 @@ class Settings(BaseSettings):
     meta_graph_url: HttpUrl = "https://graph.facebook.com"
     meta_api_version: Annotated[str, Field(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v26.0"
     twilio_api_url: HttpUrl = "https://api.twilio.com"
+    retell_api_url: HttpUrl = "https://api.retellai.com"
+    vapi_api_url: HttpUrl = "https://api.vapi.ai"
+    twilio_trunking_url: HttpUrl = "https://trunking.twilio.com"
 
     # The turn runner
     runner_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 300

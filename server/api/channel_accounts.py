@@ -147,6 +147,6 @@ async def disable_account(deps: ProcessDeps, caller: WritesChannels, account_id:
 @router.post("/{account_id}/check", summary="Ask the provider whether the account works")
 async def check(deps: ProcessDeps, caller: WritesChannels, account_id: UUID) -> Health:
     row = await _admin(deps).get(caller.tenant_id, account_id)
-    checkers: dict[Provider, Checker] = {**deps.channels, deps.voice_line.provider: deps.voice_line}
+    checkers: dict[Provider, Checker] = {**deps.channels, **deps.voice_lines}
     health = await check_account(row, channels=checkers, accounts=deps.accounts)
     return Health(is_ok=health.problem is None, problem=health.problem)

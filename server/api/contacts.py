@@ -8,9 +8,12 @@ from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
 from domain.documents import mask_document
+from server.api.conversations import Message
+from server.api.voice.calls import CallRequest, CallWithTalk
 from server.api.wire import Given, Limit, Offset, Page, Sent, Text
-from server.auth import ProcessDeps, ReadsContacts, WritesContacts
-from services import contacts_admin
+from server.auth import ProcessDeps, ReadsContacts, ReadsConversations, WritesContacts
+from services import contact_timeline, contacts_admin
+from services.contact_timeline import TimelineItem
 from services.contacts_admin import ContactDetails, ContactPatch
 from store.contacts import ContactRow
 
@@ -64,6 +67,36 @@ def _values(row: ContactRow) -> dict[str, Any]:
     return values | {"document": mask_document(row.document) if row.document else None}
 
 
+class ContactTimelineEntry(Given):
+    """A message, a call with what was said in it, or a call that was asked for; the other two are null."""
+
+    type: Literal["message", "call", "call_request"]
+    at: datetime
+    conversation_id: UUID | None
+    message: Message | None = None
+    call: CallWithTalk | None = None
+    call_request: CallRequest | None = None
+
+    @classmethod
+    def of(cls, item: TimelineItem) -> "ContactTimelineEntry":
+        if item.call is not None:
+            return cls(
+                type="call", at=item.at, conversation_id=item.call.call.conversation_id,
+                call=CallWithTalk.of_details(item.call),
+            )  # fmt: skip
+        if item.request is not None:
+            return cls(
+                type="call_request", at=item.at, conversation_id=item.request.conversation_id,
+                call_request=CallRequest.model_validate(item.request),
+            )  # fmt: skip
+        if item.message is None:
+            raise LookupError("a timeline names something that is gone")
+        return cls(
+            type="message", at=item.at, conversation_id=item.message.conversation_id,
+            message=Message.model_validate(item.message),
+        )  # fmt: skip
+
+
 class ContactChanges(Sent):
     """What to change; a field left out stays. Custom fields are merged by name."""
 
@@ -100,6 +133,16 @@ async def get_contact(deps: ProcessDeps, caller: ReadsContacts, contact_id: UUID
     return ContactWithAddresses.of_details(
         await contacts_admin.get_contact(deps.database, caller.tenant_id, contact_id)
     )
+
+
+@router.get("/{contact_id}/timeline", summary="List messages, calls and calls asked for together, newest first")
+async def list_timeline(
+    deps: ProcessDeps, caller: ReadsConversations, contact_id: UUID, limit: Limit = 50, offset: Offset = 0
+) -> Page[ContactTimelineEntry]:
+    items, total = await contact_timeline.list_timeline(
+        deps.database, caller.tenant_id, contact_id, limit=limit, offset=offset
+    )
+    return Page(items=[ContactTimelineEntry.of(item) for item in items], total=total, limit=limit, offset=offset)
 
 
 @router.patch("/{contact_id}", summary="Change a contact")

@@ -59,10 +59,11 @@ async def test_demo_has_what_the_tour_needs(database: Database, base: KnowledgeB
         assert len(await products.active(connection)) == 8
         assert await kanban.stage_names(connection) == ["Novo", "Em conversa", "Proposta enviada", "Fechado", "Perdido"]
         assert await custom_fields.names(connection) == ["data_instalacao", "email", "endereco"]
-        (account,) = await channel_accounts.list_all(connection)
+        phone, account = sorted(await channel_accounts.list_all(connection), key=lambda row: row.provider)
         assert (await contact_search.search(connection, text=None, tag=None, limit=1, offset=0))[1] == 12
         promise = await promises.pending_of(connection, DEMO_CONTACTS[5].document)
-    assert account.provider == "simulator"
+    assert (account.provider, phone.provider) == ("simulator", "retell")
+    assert phone.settings["is_simulated"] == "true"  # nobody's number: it is never dialed
     sealed = Sealed(ciphertext=account.secrets_ciphertext or b"", key_id=account.secrets_key_id or "")
     opened = Cipher(TEST_KEY).open(sealed, identity=secrets_identity(tenant.id, account.id))
     assert opened["webhook_secret"]

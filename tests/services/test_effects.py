@@ -25,6 +25,7 @@ from domain.messages import Address, AddressKind
 from services.effects import apply_effects
 from store import contact_changes, contacts, conversations, events, kanban, opt_outs, payment_claims, promises, turns
 from store.contacts import ContactRow
+from store.database import Connection
 from store.locks import lock_debtor
 from tests.business_world import JOAO, MARIA, World
 from tests.fakes_clock import DEFAULT_NOW
@@ -210,6 +211,12 @@ async def test_handoff_silences_the_bot_and_tells_the_operators(world: World) ->
     assert await event_kinds(world) == ["handed_off"]
 
 
+async def _person(connection: Connection, world: World) -> turns.PersonRow | None:
+    return await turns.person(
+        connection, world.contact_id, conversation_id=world.conversation_id, since=DEFAULT_NOW, is_call=False
+    )
+
+
 async def test_wrong_person_is_no_longer_linked_by_the_phone(world: World) -> None:
     address = Address(kind=AddressKind.PHONE, value="+5511999990001")
     async with world.database.tenant(world.tenant.id) as connection:
@@ -217,10 +224,10 @@ async def test_wrong_person_is_no_longer_linked_by_the_phone(world: World) -> No
             connection, tenant_id=world.tenant.id, contact_id=world.contact_id, address=address,
             match_key="1199990001",
         )  # fmt: skip
-        before = await turns.person(connection, world.contact_id)
+        before = await _person(connection, world)
     await apply(world, MarkWrongPerson(reason="não conheço"))
     async with world.database.tenant(world.tenant.id) as connection:
-        after = await turns.person(connection, world.contact_id)
+        after = await _person(connection, world)
     assert before is not None
     assert after is not None
     assert (before.match_keys, after.match_keys) == (["1199990001"], [])
