@@ -12,7 +12,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench studio chat reset demo demo-campaign doctor format chromium
+.PHONY: help install run test check bench studio chat call reset demo demo-campaign doctor format chromium
 
 help: ## list what make can do
 	@echo "Master IA"
@@ -58,6 +58,9 @@ studio: $(STAMP) ## open the graphs in LangGraph Studio
 
 chat: $(STAMP) ## talk to the assistant as a customer, in this terminal
 	@exec $(BIN)/master-ia chat
+
+call: $(STAMP) ## the same on the phone: typed words are said, spoken ones appear at the pace of a voice
+	@exec $(BIN)/master-ia call
 
 reset: $(STAMP) ## throw away the embedded databases
 	@exec $(BIN)/master-ia reset --yes

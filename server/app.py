@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from domain.ports import Clock
+from graphs.call_center import open_call_center
+from graphs.hosted_tools import HostedTools
 from server.api import (
     activity,
     api_keys,
@@ -18,12 +21,12 @@ from server.api import (
     models,
     prompts,
 )
-from server.api.voice import campaigns, holidays, imports, promises, stats, targets, templates
+from server.api.voice import calls, campaigns, holidays, imports, promises, stats, targets, templates
 from server.api.wire import ERRORS
 from server.errors import install_error_handlers
 from server.observability import RequestFrame, start_tracing
 from server.turns import RunnerState, running_turns
-from server.voice import twilio
+from server.voice import media_streams, retell, retell_talk, twilio, vapi
 from server.webhooks.routes import webhook_routes
 from services.api_keys import ApiKeyDirectory
 from wiring.deps import open_deps
@@ -38,7 +41,9 @@ _ROUTERS = (
 )  # fmt: skip
 _VOICE_ROUTERS = (
     campaigns.router, targets.router, imports.router, stats.router, promises.router, templates.router, holidays.router,
+    calls.router,
 )  # fmt: skip
+_SIGNED_ROUTERS = (twilio.router, media_streams.router, retell.router, retell_talk.router, vapi.router)
 _DESCRIPTION = """
 The API of one tenant. Send `Authorization: Bearer mia_...`; each key has scopes, and `admin` includes them all.
 
@@ -67,12 +72,14 @@ def create_app(
             app.state.tracing = tracing
             app.state.api_keys = ApiKeyDirectory(deps.database)
             app.state.runner = runner
+            app.state.calls = await stack.enter_async_context(open_call_center(deps))
+            app.state.hosted_tools = HostedTools(deps)
             app.state.dependencies = await stack.enter_async_context(health.open_dependencies(deps))
             await stack.enter_async_context(running_turns(deps, runner))
             set_startup_aside()
             yield
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its documentation pages load nothing from elsewhere
         title="Master IA",
         version="1",
         description=_DESCRIPTION,
@@ -90,7 +97,8 @@ def create_app(
             is_shown = prefix == VOICE_PREFIXES[0]
             app.include_router(router, prefix=prefix, include_in_schema=is_shown, responses=ERRORS)
     for prefix in VOICE_PREFIXES:  # signed by the provider, like the webhooks: no part of what callers read
-        app.include_router(twilio.router, prefix=prefix, include_in_schema=False)
+        for router in _SIGNED_ROUTERS:
+            app.include_router(router, prefix=prefix, include_in_schema=False)
     app.add_middleware(RequestFrame, max_body_bytes=chosen.webhook_max_bytes, max_upload_bytes=chosen.import_max_bytes)
     install_error_handlers(app)
     return app

@@ -1,13 +1,8 @@
 """The customer's side in a terminal: pick one of the demo's people, write, read the answers and what made them."""
 
 import asyncio
-import codecs
 import json
-import os
-import sys
-import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -16,9 +11,10 @@ from rich.markup import escape
 
 from domain.messages import DeliveryStatus
 from server.simulation import ApiUnreachable, Draft, SimulatedCustomer, SimulatorApi, find_api_url, own_texts
-from services.simulation import Changes, DemoPerson, Simulation, Simulator
+from server.terminal import NO_DATABASE, NO_DEMO, NOT_RUNNING, Lines, choose_person, read_lines
+from services.simulation import Changes, Simulation, Simulator
 from store.database import UNAVAILABLE
-from store.simulation import SimulatedMessageRow, SimulatedTurnRow, SituationRow
+from store.simulation import SimulatedMessageRow, SimulatedTurnRow
 from wiring.deps import open_deps
 from wiring.settings import Settings
 
@@ -26,12 +22,6 @@ _LOOK_SECONDS: Final = 0.25
 # Input that comes from a pipe ends before the answers do; a service that never answers must not hold it forever.
 _PATIENCE_SECONDS: Final = 120.0
 _COMMANDS: Final = "/trace mostra os bastidores · /novo começa outra conversa · /sair termina"
-_NOT_RUNNING: Final = (
-    "O serviço não está respondendo em {url}.\n"
-    "Abra outro terminal, rode [bold]make run[/bold], espere aparecer “Master IA is running.” e tente de novo."
-)
-_NO_DEMO: Final = "A demonstração não está carregada. Rode [bold]make demo[/bold] e tente de novo."
-_NO_DATABASE: Final = "O banco de dados não está respondendo. Rode [bold]master-ia doctor[/bold] para saber por quê."
 _NOT_SENT: Final = "[red]O serviço não voltou; a mensagem não foi enviada.[/red]"
 _AWAY: Final = "[red]O serviço parou de responder. A mensagem fica guardada e vai quando ele voltar…[/red]"
 
@@ -50,11 +40,11 @@ async def _main(settings: Settings, contact: str | None, screen: Console) -> int
     api = SimulatorApi(find_api_url(settings))
     try:
         if not await api.is_reachable():
-            screen.print(_NOT_RUNNING.format(url=api.base_url))
+            screen.print(NOT_RUNNING.format(url=api.base_url))
             return 1
         return await _hold(settings, contact, api, screen)
     except UNAVAILABLE:
-        screen.print(_NO_DATABASE)
+        screen.print(NO_DATABASE)
         return 1
     finally:
         await api.close()
@@ -65,118 +55,15 @@ async def _hold(settings: Settings, contact: str | None, api: SimulatorApi, scre
         simulation = Simulation(deps.database, deps.accounts, deps.clock)
         simulator = await simulation.find()
         if simulator is None:
-            screen.print(_NO_DEMO)
+            screen.print(NO_DEMO)
             return 1
-        lines = _read_lines()
-        person = await _choose(await simulation.people(simulator), contact, lines, screen)
+        lines = read_lines()
+        person = await choose_person(await simulation.people(simulator), contact, lines, screen)
         if person is None:
             return 1 if contact else 0
         customer = SimulatedCustomer(api=api, simulation=simulation, simulator=simulator, contact=person.contact)
         await Chat(customer, simulator, lines, screen).run()
         return 0
-
-
-class Lines:
-    """What is typed, line by line, while other things happen. None marks the end."""
-
-    def __init__(self, *, is_typed: bool) -> None:
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self._has_ended = False
-        self._is_typed = is_typed
-
-    def put(self, line: str | None) -> None:
-        self._queue.put_nowait(line)
-
-    async def next(self) -> str | None:
-        """Wait for a line."""
-        if self._has_ended:
-            return None
-        line = await self._queue.get()
-        self._has_ended = line is None
-        return line
-
-    def waiting(self) -> bool:
-        """Say whether somebody has typed on. What comes from a pipe is there at once and takes its turn."""
-        return self._is_typed and not self._queue.empty()
-
-
-def _read_lines() -> Lines:
-    """Read standard input in a thread of its own: terminals, pipes and files alike.
-
-    It reads the descriptor itself: a thread that dies inside `sys.stdin` would hold its lock at exit.
-    """
-    loop = asyncio.get_running_loop()
-    descriptor = sys.stdin.fileno()
-    lines = Lines(is_typed=os.isatty(descriptor))
-
-    def tell(line: str | None) -> None:
-        with suppress(RuntimeError):  # the chat is over
-            loop.call_soon_threadsafe(lines.put, line)
-
-    def read() -> None:
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        rest = ""
-        while chunk := os.read(descriptor, 4096):
-            *whole, rest = (rest + decoder.decode(chunk)).split("\n")
-            for line in whole:
-                tell(line)
-        if rest:
-            tell(rest)
-        tell(None)
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-    return lines
-
-
-async def _choose(people: Sequence[DemoPerson], wanted: str | None, lines: Lines, screen: Console) -> DemoPerson | None:
-    if wanted is not None:
-        found = _find(people, wanted)
-        if found is None:
-            screen.print(f"Não há contato “{escape(wanted)}”. Há estes:")
-            _list(people, screen)
-        return found
-    screen.print("Com quem você quer falar como cliente?\n")
-    _list(people, screen)
-    while True:
-        screen.print(f"\nNúmero (1 a {len(people)}): ", end="")
-        line = await lines.next()
-        if line is None:
-            return None
-        if line.strip() == "/sair":
-            return None
-        found = _find(people, line)
-        if found is not None:
-            return found
-        screen.print("Digite o número de um dos contatos acima.")
-
-
-def _find(people: Sequence[DemoPerson], wanted: str) -> DemoPerson | None:
-    """Find somebody by number in the list, by phone, or by a part of the name."""
-    text = wanted.strip().casefold()
-    for person in people:
-        if text == str(person.number) or text.lstrip("+") == person.contact.phone.lstrip("+"):
-            return person
-    named = [person for person in people if text and text in person.contact.name.casefold()]
-    return named[0] if len(named) == 1 else None
-
-
-def _list(people: Sequence[DemoPerson], screen: Console) -> None:
-    for person in people:
-        screen.print(
-            f"  [bold]{person.number:>2}[/bold]  {escape(person.contact.name):<26} "
-            f"[dim]{_situation(person.situation)} · {person.typed_document}[/dim]"
-        )
-
-
-def _situation(situation: SituationRow) -> str:
-    count = situation.overdue_invoices
-    parts = [
-        f"{count} fatura{'s' if count > 1 else ''} vencida{'s' if count > 1 else ''}" if count else "",
-        "promessa ativa" if situation.has_promise else "",
-        "pagamento informado" if situation.has_payment_claim else "",
-        "descadastrado" if situation.has_opted_out else "",
-    ]
-    return ", ".join(part for part in parts if part) or "em dia"
 
 
 class Chat:

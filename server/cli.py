@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 serve = typer.Typer(no_args_is_help=True, help="Run one of the web processes.")
 app.add_typer(serve, name="serve")
+voice = typer.Typer(no_args_is_help=True, help="Numbers for phone calls.")
+app.add_typer(voice, name="voice")
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -76,6 +78,9 @@ def serve_pages() -> None:
         _serve("server.pages.app:create_pages_app", settings.pages_host, settings.pages_port)
 
 
+_LARGEST_FRAME = 1024 * 1024
+
+
 def _serve(factory: str, host: str, port: int) -> None:
     import uvicorn
 
@@ -88,6 +93,7 @@ def _serve(factory: str, host: str, port: int) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        ws_max_size=_LARGEST_FRAME,  # uvicorn takes 16 MiB before anybody has said who they are
     )
 
 
@@ -183,6 +189,47 @@ def api_key(
             raise typer.Exit(1) from None
 
 
+@voice.command("provision")
+def voice_provision(
+    tenant: Annotated[str, typer.Option(help="The tenant's short name.")] = "tr-telecom",
+    number: Annotated[str | None, typer.Option(help="The Twilio number, such as +551140001234.")] = None,
+    agent_id: Annotated[str | None, typer.Option(help="The agent at Retell that answers and calls.")] = None,
+    agent_version: Annotated[
+        str | None, typer.Option(help="Its version or tag. Without one Retell takes what it holds to be current.")
+    ] = None,
+    trunk_name: Annotated[
+        str | None, typer.Option(help="The SIP trunk. Default: Retell and the tenant's name.")
+    ] = None,
+    inbound: Annotated[
+        bool, typer.Option("--inbound", help="Calls in only; with --outbound, or neither: both.")
+    ] = False,
+    outbound: Annotated[bool, typer.Option("--outbound", help="Calls out only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at all numbers of the tenant; exit code 1 when something is wrong.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    twilio_account_sid: Annotated[str | None, typer.Option(envvar="TWILIO_ACCOUNT_SID", show_envvar=True)] = None,
+    twilio_auth_token: Annotated[str | None, typer.Option(envvar="TWILIO_AUTH_TOKEN", show_envvar=True)] = None,
+    retell_api_key: Annotated[str | None, typer.Option(envvar="RETELL_API_KEY", show_envvar=True)] = None,
+) -> None:
+    """Bring a Twilio number to an agent at Retell: trunk, import, channel account. The same again does what is left.
+
+    Credentials come from these options, the environment, or the tenant's channel accounts, and are never printed.
+    """
+    from server.provisioning import Options, run
+
+    options = Options(
+        tenant=tenant, number=number, agent_id=agent_id, agent_version=agent_version, trunk_name=trunk_name,
+        is_inbound=inbound, is_outbound=outbound, is_dry_run=dry_run, is_check=check, is_json=as_json,
+        twilio_account_sid=twilio_account_sid, twilio_auth_token=twilio_auth_token, retell_api_key=retell_api_key,
+    )  # fmt: skip
+    with _clear_errors(), reachable(load_settings()) as settings:
+        quiet = settings.model_copy(update={"log_level": "ERROR"})
+        configure_logging(quiet, process="voice")
+        raise typer.Exit(asyncio.run(run(quiet, options, Console(highlight=False), _errors)))
+
+
 @app.command()
 def chat(
     contact: Annotated[str | None, typer.Option(help="Who speaks: a number of the list, a phone or a name.")] = None,
@@ -197,6 +244,27 @@ def chat(
         from server.chat import main
 
         raise typer.Exit(main(quiet, contact))
+
+
+@app.command()
+def call(
+    contact: Annotated[
+        str | None, typer.Option("--as", help="Who calls: a number of the list, a phone or a name.")
+    ] = None,
+    speed: Annotated[
+        int | None, typer.Option(min=0, max=2, help="Of the voice: 1 calm, 2 fast, 0 at once. Scripts: 0.")
+    ] = None,
+) -> None:
+    """Talk to the assistant on the phone, in this terminal: typed words are said, and interrupt."""
+    from server.running import prepare
+
+    with _clear_errors(), reachable(load_settings()) as settings:
+        quiet = settings.model_copy(update={"log_level": "ERROR"})
+        configure_logging(quiet, process="call")
+        prepare(quiet, typer.echo)
+        from server.call_terminal import main
+
+        raise typer.Exit(main(quiet, contact, speed))
 
 
 @app.command()

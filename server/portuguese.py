@@ -9,6 +9,7 @@ from domain.documents import InvalidDocument
 from domain.errors import (
     AccountExists,
     AlreadyHandedOff,
+    CampaignBudgetExhausted,
     CampaignCannotBecome,
     CampaignHasContacts,
     CampaignNotEditable,
@@ -31,6 +32,16 @@ from domain.errors import (
 )
 from domain.phones import InvalidPhone
 from domain.promises import PromiseSettled
+from services.call_admin import CallNotHungUp, CallNotLive
+from services.call_requests import (
+    CallAlreadyAsked,
+    CallNotAllowed,
+    ContactWithoutConversation,
+    NoPhone,
+    NoVoiceAccount,
+    OutsideCallHours,
+    RequestEnded,
+)
 from services.imports import ImportEnded
 from services.ledger import InvoiceRefused
 from services.message_templates import TemplateExists, TemplateInUse
@@ -58,10 +69,22 @@ SENTENCES: Final[Mapping[type[DomainError], str]] = {
     CampaignWithoutTargets: "A campanha não tem nenhum alvo; importe um arquivo antes",
     CampaignWithoutAccount: "A campanha não tem nenhuma conta de canal ativa para {error.method}",
     CampaignWithoutTemplate: "A campanha precisa de um modelo de mensagem aprovado para {error.provider}",
+    CampaignBudgetExhausted: (
+        "A campanha já gastou {error.spent_cents} de {error.budget_cents} centavos; aumente o orçamento antes"
+    ),
     ImportEnded: "A importação já está com status {error.status}",
     TemplateExists: "A conta de canal já tem um modelo de mensagem com este nome e idioma",
     TemplateInUse: "Uma campanha usa este modelo de mensagem",
     TargetNotEditable: "Um alvo com estado {error.state} não pode ser alterado desta forma",
+    NoPhone: "Não há um telefone deste contato para ligar",
+    CallNotAllowed: "Este contato não pode receber ligações",
+    NoVoiceAccount: "Não há nenhuma conta de canal ativa que faça ligações",
+    CallAlreadyAsked: "Já há uma ligação combinada com este contato",
+    OutsideCallHours: "Nesse horário não se pode ligar; o próximo horário é {error.next_at:%d/%m/%Y %H:%M} UTC",
+    ContactWithoutConversation: "O contato não tem conversa por mensagem, para onde iria o resumo",
+    RequestEnded: "O pedido de ligação já está com o estado {error.state}",
+    CallNotLive: "Uma ligação com status {error.status} não pode ser encerrada",
+    CallNotHungUp: "{error.provider} não encerrou a ligação; tente de novo",
     PromiseSettled: "A promessa está com status {error.status} e não pode mais ser alterada",
 }
 
@@ -69,6 +92,7 @@ THINGS: Final[Mapping[str, str]] = {
     "API key": "esta chave de API",
     "agent": "este agente",
     "call": "esta ligação",
+    "call request": "este pedido de ligação",
     "campaign": "esta campanha",
     "chain of this agent": "uma sequência de modelos deste agente",
     "channel account": "esta conta de canal",
@@ -95,6 +119,8 @@ REASONS: Final[Mapping[str, str]] = {
     "must have 1 to {} characters": "precisa ter de 1 a {} caracteres",
     "must be one of: {}": "precisa ser um destes: {}",
     "may be at most {}": "pode ser no máximo {}",
+    "may be at most {} days ahead": "pode ser no máximo {} dias à frente",
+    "cannot be read as a day and an hour": "não dá para entender como dia e hora",
     "may have at most {} characters": "pode ter no máximo {} caracteres",
     "may only be filled from: {}": "só pode ser preenchido com: {}",
     "may only name: {}": "só aceita estes nomes: {}",

@@ -12,7 +12,9 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from domain.ports import JobQueue
 from server.pages.frame import LANGUAGE_COOKIE, THEME_COOKIE, Frame
+from server.pages.phone_calls import Exchange
 from server.pages.simulator import AWAY, DATABASE_SECONDS, SimulatorPage
 from server.pages.words import WORDS, choose_language
 from server.simulation import SimulatorApi, find_api_url
@@ -39,14 +41,17 @@ class PageParts:
     simulation: Simulation
     api: SimulatorApi
     bell: TurnBell
+    queue: JobQueue
+    exchange: Exchange
 
     @classmethod
     def of(cls, deps: Deps) -> "PageParts":
-        return cls(
-            simulation=Simulation(deps.database, deps.accounts, deps.clock),
-            api=SimulatorApi(find_api_url(deps.settings)),
-            bell=deps.bell,
+        simulation, api = (
+            Simulation(deps.database, deps.accounts, deps.clock),
+            SimulatorApi(find_api_url(deps.settings)),
         )
+        exchange = Exchange(simulation=simulation, api_url=api.base_url, http=deps.http, clock=deps.clock)
+        return cls(simulation=simulation, api=api, bell=deps.bell, queue=deps.queue, exchange=exchange)
 
 
 def create_pages_app(settings: Settings | None = None) -> FastAPI:
@@ -100,12 +105,13 @@ async def _show_simulator(parts: PageParts, request: Request, contact: str) -> N
     ui.add_head_html(_LANGUAGE.format(words.html_language))
     frame = Frame(words=words, language=language, theme=request.cookies.get(THEME_COOKIE))
     page = SimulatorPage(
-        simulation=parts.simulation, api=parts.api, bell=parts.bell, frame=frame, language=language,
-        simulator=await _find(parts), number=_number(contact),
+        simulation=parts.simulation, api=parts.api, bell=parts.bell, queue=parts.queue, exchange=parts.exchange,
+        frame=frame, language=language, simulator=await _find(parts), number=_number(contact),
     )  # fmt: skip
     frame.build()
     page.build()
     frame.build_tabs()
+    page.build_ring()
 
     def looked(event: GenericEventArguments) -> None:
         page.set_visible(bool(event.args))

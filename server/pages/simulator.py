@@ -1,70 +1,53 @@
 """The simulator: a customer's phone in the browser, and beside it what the graph did."""
 
 import asyncio
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import structlog
 from nicegui import ui
-from nicegui.element import Element
-from nicegui.events import GenericEventArguments
 
+from domain.ports import JobQueue
 from server.pages.chat_view import ChatView
+from server.pages.composer import Composer
 from server.pages.frame import Frame
 from server.pages.markup import set_text, tag
 from server.pages.people_view import PeopleView, avatar
+from server.pages.phone_calls import Exchange, PhoneCalls
 from server.pages.trace_view import TraceView
 from server.pages.words import SUGGESTIONS, WORDS, Language
 from server.simulation import ApiUnreachable, Draft, SimulatedCustomer, SimulatorApi
 from services.simulation import Changes, DemoPerson, Simulation, Simulator
 from store.database import UNAVAILABLE
+from store.simulation import WaitingCallRow
 from wiring.bell import TurnBell
 
 logger = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 0.5
 _HEALTH_TICKS: Final = 10
-_LONGEST_MESSAGE: Final = 4096
 DATABASE_SECONDS: Final = 4.0  # the pool itself would wait much longer than somebody looks at a page that says nothing
 AWAY: Final = (*UNAVAILABLE, TimeoutError)
-# Enter sends, Shift+Enter breaks the line. The box empties in the browser, so fast typing loses nothing.
-_SEND_ON_ENTER: Final = """(event) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    const text = event.target.value.trim();
-    event.target.value = '';
-    event.target.style.height = '';
-    if (text) emit(text);
-}"""
-_SEND_ON_CLICK: Final = """(event) => {
-    const box = document.querySelector('.composer textarea');
-    const text = box.value.trim();
-    box.value = '';
-    box.style.height = '';
-    box.focus();
-    if (text) emit(text);
-}"""
-_GROW: Final = """(event) => {
-    event.target.style.height = 'auto';
-    event.target.style.height = Math.min(event.target.scrollHeight, 120) + 'px';
-}"""
 
 
 class SimulatorPage:
     """One open browser tab. All that touches the customer goes through `_pump`, one at a time."""
 
     def __init__(
-        self, *, simulation: Simulation, api: SimulatorApi, bell: TurnBell, frame: Frame, language: Language,
-        simulator: Simulator | None, number: int | None,
+        self, *, simulation: Simulation, api: SimulatorApi, bell: TurnBell, queue: JobQueue, exchange: Exchange,
+        frame: Frame, language: Language, simulator: Simulator | None, number: int | None,
     ) -> None:  # fmt: skip
         self._simulation = simulation
         self._api = api
         self._bell = bell
+        self._queue = queue
         self._frame = frame
         self._language = language
         self._words = WORDS[language]
         self._simulator = simulator
         self._wanted = number
+        self._number: int | None = None  # of the person whose chat is shown
         self._people: dict[int, DemoPerson] = {}
         self._customer: SimulatedCustomer | None = None
         self._outgoing: list[Draft] = []
@@ -72,6 +55,12 @@ class SimulatorPage:
         self._tick_number = 0
         self._drawn: UUID | None = None
         self._note: str | None = None
+        self._agreed: WaitingCallRow | None = None
+        self._rung_for: datetime | None = None
+        self._calls = PhoneCalls(
+            exchange, words=self._words, on_begin=self._call_begins, on_turn=lambda turn: self._trace.add(turn),
+            on_thinking=lambda is_it: self._trace.show_running(is_it), on_leave=self._call_left,
+        )  # fmt: skip
 
     def build(self) -> None:
         """Draw the page; what it shows comes with the first tick."""
@@ -80,10 +69,15 @@ class SimulatorPage:
                 self._people_view = PeopleView(words=self._words, on_pick=self.pick)
             with tag("section", "panel phone", attributes={"aria-label": self._words.tab_chat}):
                 self._build_phone()
+                self._calls.build()
             with tag("section", "panel trace", attributes={"aria-label": self._words.tab_trace}):
                 tag("div", "panel-title", text=self._words.trace_title)
                 self._trace = TraceView(words=self._words, language=self._language)
         self._timer = ui.timer(POLL_SECONDS, self.tick)
+
+    def build_ring(self) -> None:
+        """Draw what rings, over everything else."""
+        self._calls.build_ring()
 
     def set_visible(self, is_visible: bool) -> None:
         """Stop asking the database while nobody looks."""
@@ -98,6 +92,10 @@ class SimulatorPage:
                     self._title = tag("div", "chat-name", text="Master IA")
                     self._state = tag("div", "chat-state", text=words.pick_title, attributes={"data-testid": "state"})
                 self._look_switch()
+                call = self._call_button = tag("button", "icon-button", text="", icon="phone").on("click", self.call)
+                call.props["title"] = call.props["aria-label"] = words.call
+                call.props["data-testid"] = "call"
+                call.set_visibility(False)  # until somebody is there to call
                 again = tag("button", "icon-button", text="", icon="plus").on("click", self.start_over)
                 again.props["title"] = again.props["aria-label"] = words.new_conversation
                 again.props["data-testid"] = "new-conversation"
@@ -105,48 +103,13 @@ class SimulatorPage:
                 self._chat = ChatView(words=words, on_tap=self.say)
                 self._blank = tag("div", "empty")
             self._fill_blank(words.pick_title, words.pick_text, None)
-            self._composer = self._build_composer()
-            self._composer.set_visibility(False)
+            self._composer = Composer(words=words, on_say=self.say)
 
     def _look_switch(self) -> None:
         with tag("div", "looks", attributes={"role": "group", "aria-label": self._words.look}):
             for look, label in (("whatsapp", "WhatsApp"), ("sms", "SMS")):
                 button = tag("button", "look", text=label, attributes={"data-look-of": look})
                 button.on("click", js_handler=f"(e) => {{ e.target.closest('.device').dataset.look = '{look}'; }}")
-
-    def _build_composer(self) -> Element:
-        words = self._words
-
-        async def typed(event: GenericEventArguments) -> None:
-            await self.say(Draft(text=str(event.args)[:_LONGEST_MESSAGE]))
-
-        with tag("footer", "composer") as composer:
-            group = {"role": "group", "aria-label": words.suggestions}
-            self._suggestions = tag("div", "suggestions", attributes=group)
-            with tag("div", "entry"):
-                box = ui.element("textarea")
-                for name, value in {
-                    "rows": "1", "placeholder": words.message, "aria-label": words.message, "enterkeyhint": "send",
-                    "maxlength": str(_LONGEST_MESSAGE), "data-testid": "message", "autocomplete": "off",
-                }.items():  # fmt: skip
-                    box.props[name] = value
-                box.on("keydown", typed, js_handler=_SEND_ON_ENTER).on("input", js_handler=_GROW)
-                button = tag("button", "send", text="", icon="send", attributes={"aria-label": words.send})
-                button.on("click", typed, js_handler=_SEND_ON_CLICK)
-        return composer
-
-    def _suggest(self, person: DemoPerson) -> None:
-        """Offer openings, and the person's own document: nobody knows it by heart, and the assistant asks for it."""
-        self._suggestions.clear()
-        with self._suggestions:
-            for text in (SUGGESTIONS[0], person.typed_document, *SUGGESTIONS[1:]):
-                self._suggestion(text)
-
-    def _suggestion(self, text: str) -> None:
-        async def tapped() -> None:
-            await self.say(Draft(text=text))
-
-        tag("button", "suggestion", text=text).on("click", tapped)
 
     def _fill_blank(self, title: str, text: str, name: str | None) -> None:
         self._blank.clear()
@@ -165,23 +128,64 @@ class SimulatorPage:
         person = self._people.get(number)
         if person is None or self._simulator is None:
             return
+        if self._calls.is_open:
+            if self._calls.is_talking:
+                ui.notify(self._words.call_first_hang_up, type="warning", position="top")
+                return
+            await self._calls.leave()
+        await self._become(person)
+        await self._pump()
+
+    async def _become(self, person: DemoPerson) -> None:
+        """Show this person's chat from its beginning."""
+        if self._simulator is None:
+            return
+        number = person.number
+        self._number = number
         async with self._busy:
-            self._customer = SimulatedCustomer(
-                api=self._api, simulation=self._simulation, simulator=self._simulator, contact=person.contact
-            )
+            self._read_from_the_start(self._simulator, person)
             self._outgoing.clear()
             self._clear()
         self._people_view.select(number)
         name = person.contact.name
         self._fill_blank(self._words.empty_chat_title, self._words.empty_chat_text.format(name=name.split()[0]), name)
-        self._suggest(person)
-        self._composer.set_visibility(True)
+        self._composer.open((SUGGESTIONS[0], person.typed_document, *SUGGESTIONS[1:]))
+        self._call_button.set_visibility(True)
         ui.run_javascript(
             f"history.replaceState(null, '', '?contact={number}');"
             "const board = document.querySelector('.board');"
             "if (board.dataset.tab === 'people') board.dataset.tab = 'chat';"
         )
-        await self._pump()
+
+    def _read_from_the_start(self, simulator: Simulator, person: DemoPerson) -> None:
+        self._customer = SimulatedCustomer(
+            api=self._api, simulation=self._simulation, simulator=simulator, contact=person.contact
+        )
+
+    async def call(self) -> None:
+        """Call the assistant as whoever was picked."""
+        person = self._people.get(self._number) if self._number is not None else None
+        if person is not None and self._simulator is not None:
+            await self._calls.call(self._simulator, person)
+
+    async def _call_begins(self, person: DemoPerson) -> None:
+        if self._number != person.number:  # the call that was taken is somebody else's
+            await self._become(person)
+        self._device.set_visibility(False)
+        self._trace.clear()
+        ui.run_javascript("document.querySelector('.board').dataset.tab = 'chat'")
+
+    async def _call_left(self) -> None:
+        """Go on with the chat, which may hold the summary by now; the trace is the chat's again."""
+        self._device.set_visibility(True)
+        person = self._people.get(self._number) if self._number is not None else None
+        if person is not None and self._simulator is not None:
+            async with self._busy:
+                self._read_from_the_start(self._simulator, person)
+                self._drawn = None
+                self._trace.clear()
+            await self._pump()
+            ui.run_javascript("document.querySelector('.composer textarea')?.focus()")
 
     async def say(self, draft: Draft) -> None:
         """Send a message; it waits here while the api is away."""
@@ -222,6 +226,22 @@ class SimulatorPage:
         ui.notify(self._words.handed_back, type="positive", position="top")
         await self._pump()
 
+    async def ring_now(self) -> None:
+        """Bring the agreed call forward: nobody has to wait to try it."""
+        if self._simulator is None or self._agreed is None:
+            return
+        try:
+            async with asyncio.timeout(DATABASE_SECONDS):
+                is_moved = await self._simulation.call_now(self._simulator, self._agreed)
+        except AWAY:
+            self._frame.set_problem("database", self._words.database_down)
+            return
+        if is_moved:
+            await self._queue.ring("dialer")
+        else:
+            with self._board:  # the button's note may be gone by now
+                ui.notify(self._words.ring_now_refused, type="warning", position="top")
+
     # What happens by itself
 
     async def tick(self) -> None:
@@ -236,10 +256,26 @@ class SimulatorPage:
                 await self._load_people()
             if self._tick_number % _HEALTH_TICKS == 1 and not self._outgoing:
                 self._frame.set_problem("api", None if await self._api.is_reachable() else self._words.api_down)
+            await self._listen()
         except AWAY:
             self._frame.set_problem("database", self._words.database_down)
             return
-        await self._pump()
+        if not self._calls.is_open:
+            await self._pump()
+
+    async def _listen(self) -> None:
+        """See whether a phone rings, or is to ring soon."""
+        simulator = self._simulator
+        if simulator is None or not self._people:
+            return
+        async with asyncio.timeout(DATABASE_SECONDS):
+            await self._calls.listen(simulator, self._people)
+            if self._customer is None or self._calls.is_open:
+                return
+            agreed = self._agreed = await self._simulation.waiting_call(simulator, self._customer.contact.phone)
+        if agreed is not None and agreed.due_at != self._rung_for and self._simulation.is_due(agreed):
+            self._rung_for = agreed.due_at
+            await self._queue.ring("dialer")  # the tick would, a quarter of a minute later
 
     async def _find_simulator(self) -> None:
         async with asyncio.timeout(DATABASE_SECONDS):
@@ -349,6 +385,8 @@ class SimulatorPage:
             kind = "handed-off"
         elif changes.conversation is not None and not changes.is_live:
             kind = "ended"
+        elif self._agreed is not None:
+            kind = f"agreed {self._agreed.wanted_at.isoformat()}"
         else:
             kind = None
         if kind == self._note:
@@ -361,3 +399,8 @@ class SimulatorPage:
                 button.props["data-testid"] = "hand-back"
         elif kind == "ended":
             self._chat.note(self._words.ended, icon="clock", name="ended")
+        elif self._agreed is not None:
+            at = self._agreed.wanted_at.astimezone(self._chat.zone).strftime("%H:%M")
+            with self._chat.note(self._words.ring_agreed.format(time=at), icon="phone", name="agreed"):
+                button = tag("button", "note-button", text=self._words.ring_now).on("click", self.ring_now)
+                button.props["data-testid"] = "ring-now"

@@ -83,6 +83,55 @@ class Words:
     claim: str
     opted_out: str
     settled: str
+    call: str
+    call_unavailable: str
+    call_calling: str
+    call_on: str
+    call_thinking: str
+    call_lost: str
+    call_transferred: str
+    call_over: str
+    call_failed: str
+    call_failed_text: str
+    call_box: str
+    call_say: str
+    call_timeline: str
+    call_connected: str
+    call_again: str
+    call_dropped: str
+    call_silence: str
+    call_cut: str
+    call_unsaid: str
+    call_tool: str
+    call_to_person: str
+    call_hang_up: str
+    call_hang_up_sure: str
+    call_stay: str
+    call_mute: str
+    call_mute_short: str
+    call_drop: str
+    call_pace: str
+    call_at_once: str
+    call_back_to_chat: str
+    call_once_more: str
+    call_summary: str
+    call_summary_coming: str
+    call_summary_late: str
+    call_summary_none: str
+    call_first_hang_up: str
+    call_ended_user: str
+    call_ended_agent: str
+    call_ended_transfer: str
+    call_ended_silence: str
+    call_ended_lost: str
+    call_ended_other: str
+    ring_title: str
+    ring_for: str
+    ring_answer: str
+    ring_decline: str
+    ring_agreed: str
+    ring_now: str
+    ring_now_refused: str
 
 
 PORTUGUESE: Final = Words(
@@ -160,6 +209,55 @@ PORTUGUESE: Final = Words(
     claim="pagamento informado",
     opted_out="descadastrado",
     settled="em dia",
+    call="Ligar",
+    call_unavailable="O telefone do simulador não está configurado. Rode “make demo”.",
+    call_calling="chamando…",
+    call_on="em ligação",
+    call_thinking="pensando…",
+    call_lost="conexão perdida, religando…",
+    call_transferred="transferida",
+    call_over="ligação encerrada",
+    call_failed="não completou",
+    call_failed_text="O serviço não atendeu. Veja se a API está no ar e tente de novo.",
+    call_box="Fale como {name}…",
+    call_say="Falar",
+    call_timeline="O que se fala na ligação",
+    call_connected="Ligação atendida",
+    call_again="Conexão de volta",
+    call_dropped="Conexão perdida",
+    call_silence="Silêncio: o serviço é lembrado",
+    call_cut="interrompida aqui",
+    call_unsaid="não chegou a ser dito",
+    call_tool="Ferramenta",
+    call_to_person="Transferida para {number}",
+    call_hang_up="Desligar",
+    call_hang_up_sure="Desligar a ligação?",
+    call_stay="Continuar",
+    call_mute="Silêncio sem cobrança",
+    call_mute_short="Sem cobrar silêncio",
+    call_drop="Perder a conexão",
+    call_pace="Velocidade da voz",
+    call_at_once="na hora",
+    call_back_to_chat="Voltar à conversa",
+    call_once_more="Ligar de novo",
+    call_summary="Resumo",
+    call_summary_coming="O resumo chega em instantes…",
+    call_summary_late="O resumo ainda não chegou. Ele depende do worker do “make run” e aparece na conversa.",
+    call_summary_none="Conversa curta demais para um resumo.",
+    call_first_hang_up="Desligue antes de trocar de contato.",
+    call_ended_user="Você desligou",
+    call_ended_agent="A assistente encerrou",
+    call_ended_transfer="A ligação passou para uma pessoa",
+    call_ended_silence="Encerrada por silêncio",
+    call_ended_lost="A conexão não voltou",
+    call_ended_other="A ligação caiu",
+    ring_title="{assistant} está ligando…",
+    ring_for="para {name}",
+    ring_answer="Atender",
+    ring_decline="Recusar",
+    ring_agreed="Ligação combinada para {time}",
+    ring_now="Ligar agora",
+    ring_now_refused="Agora não: está fora do horário de ligações.",
 )
 
 ENGLISH: Final = Words(
@@ -237,11 +335,68 @@ ENGLISH: Final = Words(
     claim="payment reported",
     opted_out="opted out",
     settled="nothing to pay",
+    call="Call",
+    call_unavailable="The simulator's phone is not set up. Run “make demo”.",
+    call_calling="calling…",
+    call_on="in a call",
+    call_thinking="thinking…",
+    call_lost="connection lost, reconnecting…",
+    call_transferred="transferred",
+    call_over="call ended",
+    call_failed="did not connect",
+    call_failed_text="The service did not answer. See whether the API is up and try again.",
+    call_box="Speak as {name}…",
+    call_say="Say it",
+    call_timeline="What is said in the call",
+    call_connected="Call answered",
+    call_again="Connected again",
+    call_dropped="Connection lost",
+    call_silence="Silence: the service is reminded",
+    call_cut="interrupted here",
+    call_unsaid="never said",
+    call_tool="Tool",
+    call_to_person="Transferred to {number}",
+    call_hang_up="Hang up",
+    call_hang_up_sure="Hang up the call?",
+    call_stay="Stay",
+    call_mute="Never mind silence",
+    call_mute_short="Ignore silence",
+    call_drop="Lose the connection",
+    call_pace="Speed of the voice",
+    call_at_once="at once",
+    call_back_to_chat="Back to the chat",
+    call_once_more="Call again",
+    call_summary="Summary",
+    call_summary_coming="The summary is on its way…",
+    call_summary_late="The summary has not come yet. It needs the worker of “make run” and will show in the chat.",
+    call_summary_none="Too short a talk for a summary.",
+    call_first_hang_up="Hang up before you change the contact.",
+    call_ended_user="You hung up",
+    call_ended_agent="The assistant ended it",
+    call_ended_transfer="The call went to a person",
+    call_ended_silence="Ended after silence",
+    call_ended_lost="The connection did not come back",
+    call_ended_other="The call broke off",
+    ring_title="{assistant} is calling…",
+    ring_for="for {name}",
+    ring_answer="Answer",
+    ring_decline="Decline",
+    ring_agreed="Call agreed for {time}",
+    ring_now="Ring now",
+    ring_now_refused="Not now: outside the hours for calls.",
 )
 
 WORDS: Final[dict[Language, Words]] = {"pt": PORTUGUESE, "en": ENGLISH}
 # What the customer would type: Portuguese in every language of the page, because the assistant answers Brazilians.
 SUGGESTIONS: Final = ("oi, quero ver minha fatura", "já paguei", "quanto custa o plano de 600 mega?")
+# What the customer would say on the phone, besides the document.
+SPOKEN_SUGGESTIONS: Final = (
+    "sim, sou eu",
+    "quero ver minha fatura",
+    "posso pagar sexta que vem",
+    "sim",
+    "só isso, tchau",
+)
 
 
 def choose_language(chosen: str | None, accepted: str) -> Language:

@@ -3,13 +3,12 @@
 import asyncio
 import base64
 import os
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,6 +19,7 @@ from pydantic import SecretStr
 
 from services.demo import DemoSummary, seed_demo
 from tests.ports import free_port
+from tests.system.launch import log_path, start_process
 from wiring.deps import open_deps
 from wiring.settings import Settings
 
@@ -37,7 +37,7 @@ class Service:
     redis_url: str
     folder: Path
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in _NAMES})
-    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _running: dict[str, ForkServerProcess] = field(default_factory=dict)
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -66,18 +66,14 @@ class Service:
     def start(self, *names: str) -> None:
         """Start processes and wait until each is healthy."""
         for name in names:
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self._running[name] = subprocess.Popen(
-                    [sys.executable, "-m", "server.cli", "serve", name],
-                    cwd=self.folder, env=self.environment(), stdout=log, stderr=log,
-                )  # fmt: skip
+            self._running[name] = start_process(("serve", name), self.environment(), self.folder)
         for name in names:
             self._wait_until_healthy(name)
 
     def _wait_until_healthy(self, name: str) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            if self._running[name].poll() is not None:
+            if not self._running[name].is_alive():
                 break
             try:
                 if httpx.get(f"{self.url(name)}/health", timeout=2, trust_env=False).is_success:
@@ -87,7 +83,7 @@ class Service:
         raise AssertionError(f"{name} did not become healthy:\n{self.log(name)}")
 
     def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text("utf-8", errors="replace")
+        return log_path(self.folder, ("serve", name)).read_text("utf-8", errors="replace")
 
     def stop(self, name: str) -> None:
         """End a process and wait for it."""
@@ -95,11 +91,10 @@ class Service:
         if process is None:
             return
         process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
+        process.join(10)
+        if process.is_alive():
             process.kill()
-            process.wait(10)
+            process.join(10)
 
     def stop_all(self) -> None:
         for name in list(self._running):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from domain.boleto import format_payment_line
+from server.pages.call_view import minutes, readable
 from server.pages.copyable import payment_code
 from server.pages.explained import explain
 from server.pages.markup import chat_text
@@ -42,7 +43,7 @@ def test_both_languages_say_everything_with_the_same_blanks() -> None:
         english = asdict(ENGLISH)[name]
         assert portuguese.strip()
         assert english.strip()
-        for blank in ("{name}", "{count}"):
+        for blank in ("{name}", "{count}", "{number}", "{assistant}", "{time}"):
             assert (blank in portuguese) == (blank in english), name
 
 
@@ -85,3 +86,25 @@ def test_reason_is_explained_or_left_alone() -> None:
     assert explain("assigned agent", "en") == "assigned agent"
     assert explain("unsupported_amount", "en") == "amount with nothing behind it"
     assert explain("model offline: pediu planos", "pt") == "model offline: pediu planos"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"cpf": "***"}', '{\n  "cpf": "***"\n}'),
+        ('{"arguments": "{\\"dia\\": \\"sexta\\"}"}', '{\n  "dia": "sexta"\n}'),
+        ('{"arguments": {"dia": 1}}', '{\n  "dia": 1\n}'),
+        ('{"arguments": "cortado {"}', '{"arguments": "cortado {"}'),
+        ("não é JSON", "não é JSON"),
+        ("", ""),
+    ],
+)
+def test_tool_is_shown_readably(text: str, shown: str) -> None:
+    assert readable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0:00"), (9.9, "0:09"), (61, "1:01"), (3600, "60:00"), (-1, "0:00")]
+)
+def test_time_is_written_as_phones_do(seconds: float, shown: str) -> None:
+    assert minutes(seconds) == shown
