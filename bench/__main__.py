@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.calls import measure_calls
 from bench.campaigns import measure_contacts
 from bench.claims import measure_claims
 from bench.crowd import measure_crowd
@@ -33,13 +34,14 @@ def _measures(ground: Ground, *, is_quick: bool) -> dict[str, Measure]:
         "P2": partial(measure_turns, is_quick=is_quick),
         "P3": partial(measure_imports, is_quick=is_quick),
         "P4": partial(measure_contacts, is_quick=is_quick),
+        "P5": partial(measure_calls, is_quick=is_quick),
         "P6": partial(measure_long_conversation, is_quick=is_quick),
         "P7": partial(measure_claims, is_quick=is_quick),
         "CROWD": partial(measure_crowd, is_quick=is_quick),
     }
 
 
-KEYS = ("P1", "P2", "P3", "P4", "P6", "P7", "CROWD")
+KEYS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "CROWD")
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:

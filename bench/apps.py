@@ -1,10 +1,11 @@
-"""The server processes of the bench: `python -m bench.apps webhook|crowd|bare --port 1234 ...`."""
+"""The server processes of the bench: `python -m bench.apps webhook|crowd|calls|bare --port 1234 ...`."""
 
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -14,7 +15,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from agents.models import Models
 from bench.ground import POOL_SIZE
-from bench.model import SteadyModel
+from bench.model import SteadyModel, TalkingModel
+from graphs.call_center import open_call_center
 from graphs.engine import open_runner
 from server.app import create_app
 from wiring.logging import configure_logging
@@ -76,10 +78,29 @@ def crowd_app(model_seconds: float) -> FastAPI:
     return app
 
 
+def calls_app(model_seconds: float) -> FastAPI:
+    """Make the api with a model that streams what it says on calls."""
+    app = webhook_app()
+    opened = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(inner: FastAPI) -> AsyncIterator[None]:
+        async with opened(inner):
+            deps = inner.state.deps
+            talking = {"bench": lambda _name, _temperature: TalkingModel(seconds=model_seconds)}
+            models = Models(deps.settings, deps.database, deps.clock, factories=talking)
+            async with open_call_center(deps, models=models) as calls:
+                inner.state.calls = calls
+                yield
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
 def main() -> int:
     """Serve one of them with the settings that the service itself is served with."""
     parser = argparse.ArgumentParser(prog="python -m bench.apps")
-    parser.add_argument("app", choices=("webhook", "crowd", "bare"))
+    parser.add_argument("app", choices=("webhook", "crowd", "calls", "bare"))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--database-url", default="")
     parser.add_argument("--model-seconds", type=float, default=2.0)
@@ -88,7 +109,11 @@ def main() -> int:
     if arguments.app == "bare":
         app = bare_app(arguments.database_url)
     else:
-        app = webhook_app() if arguments.app == "webhook" else crowd_app(arguments.model_seconds)
+        seconds = arguments.model_seconds
+        makers: dict[str, Callable[[], FastAPI]] = {
+            "webhook": webhook_app, "crowd": partial(crowd_app, seconds), "calls": partial(calls_app, seconds),
+        }  # fmt: skip
+        app = makers[arguments.app]()
     uvicorn.run(
         app, host="127.0.0.1", port=arguments.port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=5,

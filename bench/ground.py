@@ -25,6 +25,7 @@ from wiring.settings import Settings, load_settings
 POOL_SIZE = 10  # connections of every pool, ours and the baselines'
 SECRET = "bench-secret"  # noqa: S105 - of an account that lives for minutes on loopback
 MODEL = "bench:gpt-5-mini"  # a name with a price: without one every turn would log that it is unknown
+_MEDIA = {Provider.SIMULATOR: Medium.SIMULATOR, Provider.RETELL: Medium.VOICE}
 # What a customer of a provider writes; support, so that one agent answers with one call of the model.
 SENTENCES = (
     "minha internet está lenta hoje",
@@ -92,7 +93,7 @@ async def make_account(deps: Deps, provider: Provider, *, external_id: str) -> A
     sealed = deps.cipher.seal(secrets, identity=secrets_identity(tenant_id, account_id))
     row = AccountRow(
         tenant_id=tenant_id, id=account_id, provider=provider,
-        medium=Medium.SIMULATOR if provider is Provider.SIMULATOR else Medium.WHATSAPP, external_id=external_id,
+        medium=_MEDIA.get(provider, Medium.WHATSAPP), external_id=external_id,
         display_name=external_id, webhook_key=uuid4().hex, secrets_ciphertext=sealed.ciphertext,
         secrets_key_id=sealed.key_id, settings={}, is_bot_enabled=True, status="active", stopped_reason=None,
         sends_per_second=10_000, burst=10_000,

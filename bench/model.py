@@ -1,15 +1,17 @@
 """The bench's chat model: always the same words, at once or after a given time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 
+FIRST_TOKEN_SECONDS = 0.3  # of a model that streams
+_TOKEN_SECONDS = 0.02
 REPLY = "Entendi, obrigada por avisar! Pode me contar um pouco mais do que acontece?"
 
 
@@ -39,3 +41,21 @@ class SteadyModel(BaseChatModel):
         if self.seconds:
             await asyncio.sleep(self.seconds)
         return self._generate(messages)
+
+
+class TalkingModel(SteadyModel):
+    """Streams `REPLY`: its first sentence after `seconds`, the others token by token."""
+
+    async def _astream(
+        self, messages: list[BaseMessage], stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None, **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:  # fmt: skip
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
+        first, rest = REPLY.split("! ", 1)
+        words = rest.split(" ")
+        yield ChatGenerationChunk(message=AIMessageChunk(content=f"{first}! {words[0]}"))
+        for word in words[1:]:
+            if self.seconds:
+                await asyncio.sleep(_TOKEN_SECONDS)
+            yield ChatGenerationChunk(message=AIMessageChunk(content=f" {word}"))
