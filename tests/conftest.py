@@ -1,5 +1,6 @@
 """What every test may ask for: real PostgreSQL and Redis, a clock to move, and a guard against the outside world."""
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -11,16 +12,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, LiteralString
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
-import psycopg
+import certifi
 import pytest
 import redis as redis_client
 import structlog
 from hypothesis import HealthCheck, settings
-from psycopg import sql
 
+from tests.databases import Library, execute, with_database
 from tests.fakes_clock import FakeClock
 from wiring.embedded import FAST_SETTINGS, start_embedded
 
@@ -94,6 +94,19 @@ def _no_outside_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let HTTP clients trust a single authority: to load all of them takes longer than most tests, and no connection
+    leaves this machine."""
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----")
+    path = tmp_path_factory.mktemp("trust") / "authority.pem"
+    path.write_text(first + end, "utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(path))  # for the processes that tests start, too
+        patched.setattr(certifi, "where", lambda: str(path))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Undo what a test configured: the next one finds the logs as pytest set them up."""
@@ -150,46 +163,89 @@ def clean_redis_url(redis_url: str) -> str:
     return redis_url
 
 
-def _with_database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-def _execute(url: str, statement: LiteralString, **names: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()}))
-
-
 @pytest.fixture(scope="session")
 def template_database(postgres_url: str) -> Iterator[str]:
     """Give the name of a migrated database that tests copy. Nobody may stay connected to it."""
     from store.migrate import migrate
 
     name = f"template_{uuid.uuid4().hex[:12]}"
-    _execute(postgres_url, "CREATE DATABASE {name}", name=name)
+    execute(postgres_url, "CREATE DATABASE {name}", name=name)
     try:
-        migrate(_with_database(postgres_url, name))
+        migrate(with_database(postgres_url, name))
         yield name
     finally:
-        _execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+        execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+
+
+@contextmanager
+def _copies(server_url: str, template: str) -> Iterator[Library]:
+    library = Library(server_url=server_url, template=template)
+    try:
+        yield library
+    finally:
+        library.close()
+
+
+@contextmanager
+def _borrowed(library: Library) -> Iterator[str]:
+    name = library.borrow()
+    try:
+        yield with_database(library.server_url, name)
+    finally:
+        library.give_back(name)
+
+
+@pytest.fixture(scope="session")
+def _databases(postgres_url: str, template_database: str) -> Iterator[Library]:
+    with _copies(postgres_url, template_database) as library:
+        yield library
 
 
 @pytest.fixture
-def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
-    """Give a fresh, migrated database of this test's own; dropped afterwards."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _execute(postgres_url, "CREATE DATABASE {name} TEMPLATE {template}", name=name, template=template_database)
+def database_url(_databases: Library) -> Iterator[str]:
+    """Give a migrated, empty database that is this test's alone."""
+    with _borrowed(_databases) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def demo_template_database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """Give the name of a migrated database with the demo tenant, as it is at the fake clock's beginning."""
+    from tests.graphs.demo_rig import open_demo
+
+    name = f"demo_{uuid.uuid4().hex[:12]}"
+
+    async def seed() -> None:
+        async with open_demo(with_database(postgres_url, name)):
+            pass
+
+    execute(postgres_url, "CREATE DATABASE {name} TEMPLATE {template}", name=name, template=template_database)
     try:
-        yield _with_database(postgres_url, name)
+        asyncio.run(seed())
+        yield name
     finally:
-        _execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+        execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+
+
+@pytest.fixture(scope="session")
+def _demo_databases(postgres_url: str, demo_template_database: str) -> Iterator[Library]:
+    with _copies(postgres_url, demo_template_database) as library:
+        yield library
+
+
+@pytest.fixture
+def demo_database_url(_demo_databases: Library) -> Iterator[str]:
+    """Give a database with the demo tenant that is this test's alone (tests/graphs/demo_rig.py opens it)."""
+    with _borrowed(_demo_databases) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database_url(postgres_url: str) -> Iterator[str]:
     """Give a database without any table, for tests of the migrations themselves."""
     name = f"empty_{uuid.uuid4().hex[:12]}"
-    _execute(postgres_url, "CREATE DATABASE {name}", name=name)
+    execute(postgres_url, "CREATE DATABASE {name}", name=name)
     try:
-        yield _with_database(postgres_url, name)
+        yield with_database(postgres_url, name)
     finally:
-        _execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+        execute(postgres_url, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)

@@ -50,6 +50,7 @@ async def make_account(
     )
     medium = {
         Provider.SIMULATOR: Medium.SIMULATOR, Provider.TWILIO_SMS: Medium.SMS, Provider.TWILIO_VOICE: Medium.VOICE,
+        Provider.RETELL: Medium.VOICE, Provider.VAPI: Medium.VOICE,
     }.get(provider, Medium.WHATSAPP)  # fmt: skip
     row = AccountRow(
         tenant_id=tenant_id, id=account_id, provider=provider, medium=medium, external_id=external_id,

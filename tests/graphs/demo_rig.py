@@ -11,11 +11,11 @@ from agents.prices import cost_usd
 from domain.messages import Address, AddressKind, InboundMessage, MessageKind, ParsedWebhook, Text
 from domain.turns import TurnOutcome
 from graphs.engine import compile_conversation
-from graphs.runner import as_graph_messages
+from graphs.runner import as_graph_messages, carried_thread
 from graphs.turn import CompiledConversation, run_turn
-from services.demo import seed_demo
+from services.demo import DEMO_SLUG, seed_demo
 from services.turns import Commit, TurnStore
-from store import channel_accounts, promises
+from store import channel_accounts, promises, tenants
 from store.channel_accounts import AccountRow
 from store.promises import PromiseRow
 from tests.fakes_clock import FakeClock
@@ -123,7 +123,9 @@ class Customer:
         message = InboundMessage(
             provider_message_id=uuid4().hex,
             account_external_id=self.demo.account.external_id,
-            addresses=(Address(kind=AddressKind.SIMULATED, value=self.phone),),
+            addresses=tuple(
+                Address(kind=kind, value=self.phone) for kind in (AddressKind.SIMULATED, AddressKind.PHONE)
+            ),
             sent_at=self.demo.clock.now(),
             kind=MessageKind.TEXT if isinstance(bubble, str) else bubble.kind,
             text=bubble if isinstance(bubble, str) else None,
@@ -140,7 +142,7 @@ class Customer:
         self.conversation_id = row.id
         outcome, checkpoint_id = await run_turn(
             self.demo.graph, context=loaded.context, messages=as_graph_messages(loaded.said), thread_id=str(row.id),
-            checkpoint_id=row.checkpoint_id,
+            checkpoint_id=row.checkpoint_id, carried=carried_thread(loaded),
         )  # fmt: skip
         result = await self.demo.turns.commit(loaded, outcome, checkpoint_id=checkpoint_id, reruns=0, is_final=True)
         assert result is Commit.COMMITTED
@@ -200,7 +202,10 @@ async def open_demo(database_url: str) -> AsyncIterator[Demo]:
     """Open the demo tenant; a database that holds it already is used as it is."""
     clock = FakeClock()
     async with open_deps(make_settings(database_url), clock=clock) as deps:
-        await seed_demo(deps.database, deps.knowledge, deps.cipher, now=clock.now())
+        async with deps.database.platform() as connection:
+            is_seeded = await tenants.by_slug(connection, DEMO_SLUG) is not None
+        if not is_seeded:
+            await seed_demo(deps.database, deps.knowledge, deps.cipher, now=clock.now())
         async with deps.database.platform() as connection:
             [account] = [row for row in await channel_accounts.list_all(connection) if row.provider == "simulator"]
         models = Models(deps.settings, deps.database, clock)

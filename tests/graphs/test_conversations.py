@@ -592,9 +592,12 @@ async def test_two_thousand_characters_get_a_short_answer(rooms: Rooms) -> None:
         assert len(turn.words) < 600
 
 
-async def test_call_is_declined_honestly(rooms: Rooms) -> None:
+async def test_call_that_cannot_be_placed_now_is_declined_honestly(rooms: Rooms) -> None:
     async with talking(rooms, f"+55119883{uuid4().int % 100000:05}") as stranger:
-        assert re.search(r"não (?:consigo ligar|faço ligações)", await stranger.say("me liga por favor"))
+        turn = await stranger.turn("me liga por favor")
+        assert turn.tools == ["escalar_para_voz"]
+        assert re.search(r"[Nn]ão (?:posso|consigo) ligar", turn.words)
+        assert "Te ligo" not in turn.words
 
 
 # --- sales, support, several things at once
