@@ -360,7 +360,13 @@ async def test_agent_does_not_speak_where_the_bot_is_off(line: Line) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"token": "0" * 64}, {"token": ""}, {"callId": "11111111-1111-4111-8111-111111111111"}, {"callId": "x"}, {"call_sid": f"CA{'9' * 32}"}],
+    [
+        {"token": "0" * 64},
+        {"token": ""},
+        {"callId": "11111111-1111-4111-8111-111111111111"},
+        {"callId": "x"},
+        {"call_sid": f"CA{'9' * 32}"},
+    ],
     ids=str,
 )
 async def test_stream_that_our_twiml_did_not_send_is_refused(line: Line, wrong: dict[str, str]) -> None:
