@@ -348,16 +348,40 @@ async def _all_ids(api: Api, headers: Headers, story: Story) -> dict[str, str]:
         """,
         tenant=story.tenant_id, campaign=story.campaign.id, id=(import_id := uuid4()), now=DEFAULT_NOW,
     )  # fmt: skip
+    await story.execute(
+        """
+        WITH account AS (SELECT id FROM channel_accounts WHERE tenant_id = %(tenant)s ORDER BY id LIMIT 1),
+        person AS (INSERT INTO contacts (tenant_id, id) VALUES (%(tenant)s, %(contact)s)),
+        talk AS (
+            INSERT INTO conversations
+                (tenant_id, id, contact_id, channel_account_id, address_kind, address_value, source)
+            SELECT %(tenant)s, %(talk)s, %(contact)s, id, 'phone', '+5511999990099', 'customer' FROM account),
+        call AS (
+            INSERT INTO calls (tenant_id, id, channel_account_id, direction, phone, status, status_at, created_at)
+            SELECT %(tenant)s, %(call)s, id, 'in', '+5511999990099', 'completed', %(now)s, %(now)s FROM account)
+        INSERT INTO call_requests
+            (tenant_id, id, contact_id, conversation_id, phone, reason, wanted_at, created_at, updated_at)
+        VALUES (%(tenant)s, %(request)s, %(contact)s, %(talk)s, '+5511999990099', 'x', %(now)s, %(now)s, %(now)s)
+        """,
+        tenant=story.tenant_id, contact=uuid4(), talk=uuid4(), call=(call_id := uuid4()),
+        request=(request_id := uuid4()), now=DEFAULT_NOW,
+    )  # fmt: skip
     return {
         "campaign_id": str(story.campaign.id), "target_id": str(target.id), "template_id": template["id"],
-        "promise_id": promise["id"], "import_id": str(import_id),
+        "promise_id": promise["id"], "import_id": str(import_id), "call_id": str(call_id),
+        "request_id": str(request_id),
     }  # fmt: skip
+
+
+_TABLES = (
+    "campaigns", "targets", "message_templates", "promises", "tenant_holidays", "imports", "calls", "call_requests",
+)  # fmt: skip
 
 
 async def _snapshot(api: Api) -> str:
     async with api.database.platform() as connection:
         found = []
-        for table in ("campaigns", "targets", "message_templates", "promises", "tenant_holidays", "imports"):
+        for table in _TABLES:
             cursor = await connection.execute(
                 f"SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x), '[]')::text AS rows FROM {table} x".encode()
             )
@@ -419,7 +443,8 @@ async def test_every_voice_route_names_its_scope(api: Api, tenant_id: UUID) -> N
                     method, filled.replace(VOICE, prefix), headers=wrong | PORTUGUESE
                 )  # fmt: skip
                 assert answer.status_code == 403, f"{method} {path}"
-                assert answer.json()["error"]["message"].startswith("Esta chave de API não tem o escopo campaigns:")
+                area = "conversations" if path.startswith(f"{VOICE}/call") else "campaigns"
+                assert answer.json()["error"]["message"].startswith(f"Esta chave de API não tem o escopo {area}:")
 
 
 # --- templates and holidays
