@@ -122,8 +122,9 @@ class ContactGuard:
             await call_requests.change(connection, tenant_id, list(rows.requests.values()), now=now)
             await contact_writes.spend(connection, tenant_id, rows.spent)
             await contact_decisions.insert(connection, tenant_id, rows.decisions)
-            for campaign_id in sorted(rows.paused):
-                await pause_campaign(connection, tenant_id, campaign_id, reason=Reason.BUDGET_EXHAUSTED, now=now)
+        # After the pipeline: only then is it known whether somebody was faster.
+        for campaign_id in sorted(rows.paused):
+            await pause_campaign(connection, tenant_id, campaign_id, reason=Reason.BUDGET_EXHAUSTED, now=now)
 
     async def _put_off(self, tenant_id: UUID, request: ContactRequest) -> Decision:
         """Keep a request that nobody could judge for later, with the fact that it was so."""

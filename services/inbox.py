@@ -205,7 +205,7 @@ class Inbox:
             now=now,
         ):
             return 0
-        await messages.insert_echo(
+        is_new = await messages.insert_echo(
             connection,
             tenant_id=account.tenant_id,
             message_id=uuid4(),
@@ -218,6 +218,8 @@ class Inbox:
             sent_at=message.sent_at,
             now=now,
         )
+        if not is_new:
+            return 0  # our own send was written down as taken a moment ago
         await conversations.mark_answered(connection, conversation_id, now=now)
         if await conversations.hand_off(connection, conversation_id, reason="operator_replied", now=now):
             await events.record(

@@ -97,6 +97,11 @@ def test_without_the_service_it_says_what_to_do(service: Service) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def _heed_interrupts() -> None:
+    """Be interruptible as at a terminal, also where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A call on a pseudo-terminal: what a person sees and types."""
 
@@ -105,6 +110,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-c", _MAIN, *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
             env=service.environment() | {"LOG_LEVEL": "ERROR", "TERM": "xterm", "COLUMNS": "100"}, cwd=service.folder,
+            preexec_fn=_heed_interrupts,
         )  # fmt: skip
         os.close(theirs)
         self.seen = ""

@@ -226,6 +226,25 @@ async def test_echo_of_our_own_send_is_recognised_and_a_humans_is_not(world: Wor
     assert await world.scalar("SELECT count(*) FROM messages WHERE author = 'operator'") == 1
 
 
+async def test_echo_that_comes_while_the_send_is_written_down_is_ours(world: World) -> None:
+    await world.inbox.receive(world.account, webhook(inbound()), now=NOW)
+    (conversation,) = await world.conversations()
+    reply_id = await _queue_reply(world, conversation, "Oi, Maria!")
+    async with world.database.tenant(world.tenant_id) as connection:
+        await connection.execute("UPDATE messages SET status = 'sending' WHERE direction = 'out'")
+    async with world.database.tenant(world.tenant_id) as connection:
+        await messages.mark_sent(connection, reply_id, provider_message_id="e1", now=NOW)
+        echo = webhook(inbound("Oi, Maria!", id="e1", is_echo=True))
+        receiving = asyncio.create_task(world.inbox.receive(world.account, echo, now=NOW))
+        async with asyncio.timeout(10):
+            while not await world.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # PostgreSQL tells nobody who begins to wait
+    await receiving
+    (conversation,) = await world.conversations()
+    assert conversation.handler == "bot"
+    assert await world.scalar("SELECT count(*) FROM messages WHERE author = 'operator'") == 0
+
+
 async def test_no_turn_is_due_while_a_human_has_the_conversation(world: World) -> None:
     await world.inbox.receive(world.account, webhook(inbound("vou atender", id="e", is_echo=True)), now=NOW)
     await world.inbox.receive(world.account, webhook(inbound("obrigada")), now=NOW)
