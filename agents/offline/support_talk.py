@@ -23,6 +23,10 @@ from agents.offline.reading import Turn
 from agents.offline.signals import Signal
 
 _LONG_LAMENT: Final = 120
+# A yes, or who says on the phone to be the one that was asked for.
+_IS_HERE: Final = re.compile(
+    r"(?:(?:oi|ola|alo|sim|ok|certo|isso|beleza|pode ser|pode falar|sou eu|eu|el[ea]|e el[ea]|mesm[ao])\b[\s,.!]*)+"
+)
 _HOW_ARE_YOU: Final = re.compile(r"\b(tudo bem|tudo bom|como vai)\b")
 
 
@@ -58,7 +62,7 @@ def _answer(turn: Turn) -> str:
         return farewell(turn)
     if _leaves_it(turn):
         return "Tudo bem! Se precisar, é só me chamar por aqui."
-    if turn.said in {"sim", "ok", "certo", "isso", "pode ser", "beleza"}:
+    if _IS_HERE.fullmatch(turn.said):
         return join("Certo!", "Me conta: como posso ajudar?")
     return join(feeling, _informed(turn, is_angry=turn.says(Signal.ANGER)))
 

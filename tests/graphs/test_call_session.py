@@ -139,6 +139,13 @@ async def test_nobody_but_the_holder_hears_of_a_debt(world: CallWorld, answer: s
         assert "reais" not in said
 
 
+@pytest.mark.parametrize("answer", ["sim", "sim, sou eu", "oi, pode falar", "é ela mesma"])
+async def test_who_is_there_is_asked_what_it_is_about(world: CallWorld, answer: str) -> None:
+    await world.demo.customer(MARIA).say("oi")
+    line = await world.ring(MARIA)
+    assert "como posso ajudar" in (await line.say(answer)).lower()
+
+
 async def test_greeting_names_the_assistant_and_the_business(world: CallWorld) -> None:
     await world.demo.customer(MARIA).say("oi")
     line = await world.ring(MARIA)
