@@ -1,7 +1,6 @@
 """Begin the conversation of a call that somebody has picked up, whoever called whom (spec 5.2)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -12,6 +11,7 @@ from domain.messages import Address, AddressKind
 from domain.phones import match_key
 from domain.ports import Clock
 from services.accounts import OpenAccount
+from services.calls import ASK_AFTER
 from services.identity_resolution import resolve_contact
 from store import call_talk, calls, contacts, conversations
 from store.calls import CallRow
@@ -20,7 +20,6 @@ from store.database import RETRYABLE, Connection, Database
 logger = structlog.get_logger(__name__)
 
 _TRIES = 3
-_ASK_AFTER = timedelta(minutes=10)  # how long the provider may be silent about a call (services/calls.py)
 _ANONYMOUS = "anonymous"
 
 
@@ -77,7 +76,7 @@ class CallDesk:
             )
             await call_talk.begin(
                 connection, id=known.id, conversation_id=conversation_id, contact_id=contact_id, now=now,
-                provider_call_id=arrival.provider_call_id, agent_version=arrival.agent_version, due_at=now + _ASK_AFTER,
+                provider_call_id=arrival.provider_call_id, agent_version=arrival.agent_version, due_at=now + ASK_AFTER,
             )  # fmt: skip
             is_resumed = await call_talk.has_spoken(connection, known.id)
             call = await calls.by_id(connection, known.id)
@@ -105,7 +104,7 @@ class CallDesk:
         await call_talk.arrive(
             connection, tenant_id=account.row.tenant_id, id=uuid4(), account_id=account.row.id, contact_id=contact_id,
             phone=arrival.customer_phone or _ANONYMOUS, provider_call_id=arrival.provider_call_id,
-            agent_version=arrival.agent_version, due_at=now + _ASK_AFTER, now=now,
+            agent_version=arrival.agent_version, due_at=now + ASK_AFTER, now=now,
         )  # fmt: skip
         known = await self._find(connection, account, arrival)
         if known is None:

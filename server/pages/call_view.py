@@ -380,15 +380,11 @@ def minutes(seconds: float) -> str:
 
 
 def readable(text: str) -> str:
-    """Write JSON out line by line, also where it stands as a text inside of other JSON; the rest stays as it is."""
+    """Write JSON out line by line; the rest stays as it is."""
     try:
-        value: object = json.loads(text)
-        while isinstance(value, dict) and list(value) == ["arguments"]:
-            inner = value["arguments"]
-            value = json.loads(inner) if isinstance(inner, str) else inner
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
     except ValueError:
         return text
-    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _number(value: object) -> float:
