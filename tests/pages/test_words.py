@@ -92,9 +92,8 @@ def test_reason_is_explained_or_left_alone() -> None:
     ("text", "shown"),
     [
         ('{"cpf": "***"}', '{\n  "cpf": "***"\n}'),
-        ('{"arguments": "{\\"dia\\": \\"sexta\\"}"}', '{\n  "dia": "sexta"\n}'),
-        ('{"arguments": {"dia": 1}}', '{\n  "dia": 1\n}'),
-        ('{"arguments": "cortado {"}', '{"arguments": "cortado {"}'),
+        ('{"dia": {"mes": 1}}', '{\n  "dia": {\n    "mes": 1\n  }\n}'),
+        ('{"dia": "cortado', '{"dia": "cortado'),
         ("não é JSON", "não é JSON"),
         ("", ""),
     ],

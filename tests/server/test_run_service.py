@@ -99,8 +99,8 @@ def _wait_until_healthy(url: str) -> None:
 def test_service_starts_survives_kills_refuses_a_twin_and_stops_cleanly(start: Callable[[], _Service]) -> None:
     service = start()
     pages_url, api_url = service.addresses()
-    assert is_healthy(pages_url)
-    assert is_healthy(api_url)
+    _wait_until_healthy(pages_url)
+    _wait_until_healthy(api_url)
 
     twin = start()
     assert pages_url in twin.line_with("already running")
@@ -132,6 +132,6 @@ def test_kill_of_the_supervisor_leaves_nothing_and_the_next_start_keeps_the_data
 
     again = start()
     _, api_url = again.addresses()
-    assert is_healthy(api_url)
+    _wait_until_healthy(api_url)
     assert not any("migration" in line for line in again.seen)
     assert (tmp_path / ".data" / "encryption.key").read_text() == key
