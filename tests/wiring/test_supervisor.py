@@ -18,7 +18,7 @@ from wiring.instance import running_instance
 from wiring.processes import ManagedProcess
 from wiring.supervisor import Child, ChildNeverReady, StopRequest, Supervisor
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 90
 # A child that reports itself, starts a grandchild in a session of its own (as RQ's work horse does), and stays.
 CHILD = """
 import os, signal, subprocess, sys, threading
