@@ -77,6 +77,12 @@ def check_prompt(name: str, body: str) -> tuple[str, ...]:
     return tuple(problems)
 
 
+def read_prompt(text: str) -> str:
+    """Give the body of a prompt's file, with or without a front matter."""
+    match = _FRONT_MATTER.match(text)
+    return (match[2] if match else text).strip()
+
+
 @cache
 def shipped_prompt(name: str) -> Prompt:
     """Read a prompt that ships with the product."""

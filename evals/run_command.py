@@ -1,0 +1,164 @@
+"""`run`: make the matrix, judge it, write the result and its reports, and end with the gate's code."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from evals.cells import Access
+from evals.comparison import first_failing
+from evals.gate import ExitCode, GateVerdict, Thresholds, judge_gate
+from evals.ground import open_ground
+from evals.progress import shown_progress
+from evals.prompt_sets import PromptSet
+from evals.results import Cause, Cell, Mode, ResultFile, Run
+from evals.runner import BATCH, Job, Limits, Made, Plan, RunStopped, product_digest, run_plan
+from evals.scenario import Scenario
+from evals.storage import TranscriptWriter, read_result, read_talks, write_result
+
+RESULT: Final = "result.json"
+TALKS: Final = "talks.jsonl"
+_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """What a run was asked for, checked."""
+
+    scenarios: Sequence[Scenario]
+    prompts: Sequence[PromptSet]
+    models: Sequence[tuple[str, Mode]]
+    repeats: int
+    seed: int
+    out: Path
+    access: Access
+    baseline: Path | None = None
+    resume: Path | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    server_url: str | None = None
+    processes: int = 2
+    concurrency: int = 6
+
+
+def run(options: RunOptions, *, console: Console) -> tuple[ResultFile, GateVerdict]:
+    """Make all runs that are not there yet; write result and talks; judge. Raises what a bad baseline raises."""
+    baseline = read_result(options.baseline) if options.baseline else None
+    plan = _plan(options)
+    jobs = list(plan.jobs())
+    kept = _kept(options.resume, jobs) if options.resume else {}
+    wanted = [job for job in jobs if (job.key, job.repeat) not in kept]
+    if kept:
+        console.print(f"{len(jobs) - len(wanted)} of {len(jobs)} talks are as they were and are not made again.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    runs: list[Run] = [made[0] for made in kept.values()]
+    limits = Limits(max_cost_brl=options.thresholds.max_cost_brl)
+    notes = _make(options, wanted, kept.values(), runs, limits, console)
+    result = _result(options, plan, runs, notes)
+    write_result(result, options.out / RESULT)
+    verdict = judge_gate(
+        result, baseline=baseline, thresholds=options.thresholds, spent_brl=limits.spent_brl,
+        is_stopped_by_budget=limits.is_spent() and not result.is_complete,
+    )  # fmt: skip
+    return result, verdict
+
+
+def _plan(options: RunOptions) -> Plan:
+    return Plan(
+        scenarios=options.scenarios, prompts={item.name: item for item in options.prompts},
+        cells=[
+            Cell(prompts=prompts.name, model=model, mode=mode)
+            for prompts in options.prompts for model, mode in options.models
+        ],
+        repeats=options.repeats, seed=options.seed,
+    )  # fmt: skip
+
+
+def _kept(folder: Path, jobs: Iterable[Job]) -> dict[tuple[str, int], Made]:
+    """Find the talks of an earlier run that would come out the same. What infrastructure spoilt is made again."""
+    path = folder / TALKS if folder.is_dir() else folder
+    wanted = {(job.key, job.repeat): job.cell for job in jobs}
+    found: dict[tuple[str, int], Made] = {}
+    for talk in read_talks(path):
+        place = (talk.key, talk.repeat)
+        if talk.run is None or place not in wanted or talk.run.cause is Cause.INFRASTRUCTURE:
+            continue
+        found[place] = (talk.run.model_copy(update={"cell": wanted[place]}), talk.transcript)
+    return found
+
+
+def _make(
+    options: RunOptions, wanted: Sequence[Job], kept: Iterable[Made], runs: list[Run], limits: Limits, console: Console
+) -> tuple[str, ...]:
+    """Make the runs and write each down as it comes; give what stopped them."""
+    path = options.out / TALKS
+    path.unlink(missing_ok=True)
+    with TranscriptWriter(path) as talks, shown_progress(len(wanted), console=console) as board:
+        for made in kept:
+            talks.append(*made)
+
+        def note(made: Made) -> None:
+            run, transcript = made
+            runs.append(run)
+            talks.append(run, transcript)
+            board.count(run)
+
+        if not wanted:
+            return ()
+        try:
+            processes = min(options.processes, -(-len(wanted) // BATCH))
+            with open_ground(options.server_url, databases=processes) as database_urls:
+                run_plan(
+                    wanted, database_urls=database_urls, access=options.access, concurrency=options.concurrency,
+                    limits=limits, on_made=note,
+                )  # fmt: skip
+        except RunStopped as stop:
+            return (str(stop),)
+    return ()
+
+
+def _result(options: RunOptions, plan: Plan, runs: Sequence[Run], notes: tuple[str, ...]) -> ResultFile:
+    return ResultFile(
+        created_at=datetime.now(UTC), product_version=f"{version('master-ia')}+{product_digest()}", seed=options.seed,
+        suites=tuple(dict.fromkeys(scenario.suite for scenario in options.scenarios)), cells=tuple(plan.cells),
+        repeats=options.repeats, prompt_versions={item.name: item.versions() for item in options.prompts},
+        titles={scenario.id: scenario.title for scenario in options.scenarios}, runs=tuple(runs),
+        is_complete=len(runs) == len(plan.scenarios) * len(plan.cells) * plan.repeats, notes=notes,
+    )  # fmt: skip
+
+
+def new_folder(base: Path) -> Path:
+    """Name the folder of a new run."""
+    return base / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+
+
+def default_processes() -> int:
+    """Use every core of this machine that the process may."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def show(result: ResultFile, verdict: GateVerdict, *, console: Console, out: Path) -> None:
+    """Print what broke and what the gate says."""
+    by_id: dict[str, list[Run]] = {}
+    for run_ in result.runs:
+        if not run_.has_passed:
+            by_id.setdefault(run_.scenario_id, []).append(run_)
+    for scenario_id, red in list(by_id.items())[:_SHOWN]:
+        check = first_failing(red)
+        why = check.detail if check else (red[0].error or "")
+        known = " (known)" if red[0].known_failure else ""
+        console.print(f"[red]✗[/] {scenario_id}{known}  {check.id if check else red[0].cause}: {why}", highlight=False)
+    if len(by_id) > _SHOWN:
+        console.print(f"  … and {len(by_id) - _SHOWN} more: {out / RESULT}", highlight=False)
+    counted = [run_ for run_ in result.runs if run_.is_counted]
+    passed = sum(run_.has_passed for run_ in counted)
+    share = f" ({passed / len(counted):.1%})" if counted else ""
+    console.print(f"{passed} of {len(counted)} talks passed{share}.", highlight=False)
+    for reason in verdict.reasons:
+        console.print(f"[yellow]{reason.text('en')}[/]", highlight=False)
+    code = ExitCode(verdict.exit_code)
+    console.print(f"Gate: {code.name.lower().replace('_', ' ')} (exit code {int(code)}). {out}", highlight=False)
