@@ -1,56 +1,44 @@
 """The command line: `python -m evals …`, also reached as `master-ia eval …`."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
+from evals import result_commands, scenario_commands
 from evals.cells import Access, ModeUnavailable
 from evals.gate import ExitCode, Thresholds
-from evals.loading import ScenarioFileInvalid, SuiteUnknown, load_file, load_suites, suite_names
-from evals.lint import Problem, lint
-from evals.prompt_sets import PromptSetInvalid, read_prompt_set
-from evals.recording import RecordingInvalid
+from evals.loading import load_file, load_suites
+from evals.prompt_sets import read_prompt_set
+from evals.reports import write_reports
 from evals.results import Mode
-from evals.run_command import RunOptions, default_processes, new_folder, run, show
+from evals.run_command import RunOptions, default_processes, new_folder, run
 from evals.scenario import Scenario
-from evals.storage import ResultFileInvalid, read_result
-from wiring.settings import SettingsError, load_settings
+from evals.storage import read_result
+from evals.terminal import error_console, out_console, refuse, told
+from evals.verdict_view import show
+from wiring.settings import load_settings
 
 RUNS: Final = Path(".data") / "evals"
-_BAD_INPUT: Final = (
-    ScenarioFileInvalid, SuiteUnknown, PromptSetInvalid, RecordingInvalid, ResultFileInvalid, ModeUnavailable,
-    SettingsError,
-)  # fmt: skip
-
 app = typer.Typer(
     help="Let simulated customers talk to the assistant and judge what comes of it.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
-out_console = Console(soft_wrap=True)
-error_console = Console(stderr=True, soft_wrap=True)
+app.command("validate")(scenario_commands.validate)
+app.command("list")(scenario_commands.list_suites)
+app.command("compose")(scenario_commands.compose_scenarios)
+app.command("schema")(scenario_commands.show_schema)
+app.command("report")(result_commands.report)
+app.command("bless")(result_commands.bless_result)
+app.command("merge")(result_commands.merge_shards)
+app.command("rescore")(result_commands.rescore)
+app.command("upload")(result_commands.upload_result)
 
 Suites = Annotated[list[str] | None, typer.Option("--suite", "-s", help="Suite or group: cobranca, all. Repeatable.")]
 Files = Annotated[list[Path] | None, typer.Option("--scenarios", help="Scenarios of your own, YAML or JSONL.")]
 Only = Annotated[list[str] | None, typer.Option("--id", help="These scenarios only (an id, or its beginning and *).")]
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """End with code 2 and a sentence where the input is wrong."""
-    try:
-        yield
-    except _BAD_INPUT as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    error_console.print(message, style="red", markup=False, highlight=False)
-    raise typer.Exit(ExitCode.BAD_INPUT)
 
 
 @app.command("run")
@@ -59,7 +47,9 @@ def run_suites(
     files: Files = None,
     ids: Only = None,
     tags: Annotated[list[str] | None, typer.Option("--tag", help="Scenarios with this tag only.")] = None,
-    prompts: Annotated[str, typer.Option(help="Versions, by commas: current, NAME, NAME=FOLDER, NAME=git:REV.")] = "current",
+    prompts: Annotated[
+        str, typer.Option(help="Versions, by commas: current, NAME, NAME=FOLDER, NAME=git:REV.")
+    ] = "current",
     models: Annotated[str, typer.Option(help="By commas: offline, wire, replay:NAME, openai:NAME.")] = "offline",
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="Talks of each scenario in each cell.")] = 1,
     baseline: Annotated[Path | None, typer.Option(help="Result file to compare with.")] = None,
@@ -67,7 +57,9 @@ def run_suites(
     seed: Annotated[int, typer.Option(help="Of everything random: the same seed, the same talks.")] = 0,
     shard: Annotated[str | None, typer.Option(help="i/n: only the i-th of n parts of the scenarios, from 1.")] = None,
     only_failed: Annotated[Path | None, typer.Option(help="Only scenarios that failed in this result file.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Folder of an earlier run: talks that would be the same are kept.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Folder of an earlier run: talks that would be the same are kept.")
+    ] = None,
     pass_rate: Annotated[float, typer.Option(min=0, max=1, help="The gate's threshold for each cell.")] = 0.95,
     recording: Annotated[Path | None, typer.Option(help="File that mode replay plays.")] = None,
     record: Annotated[Path | None, typer.Option(help="File to write the answers of live models to.")] = None,
@@ -79,51 +71,25 @@ def run_suites(
     concurrency: Annotated[int, typer.Option(min=1, max=200, help="Talks at once in each process.")] = 6,
 ) -> None:  # fmt: skip
     """Talk scenarios through, judge them, write reports; the exit code is the gate's."""
-    with _told():
+    with told():
         scenarios = _part(_chosen(suites, files, ids, tags), shard, only_failed)
         cells = [_model(name.strip()) for name in models.split(",") if name.strip()]
         options = RunOptions(
             scenarios=scenarios, prompts=[read_prompt_set(name.strip()) for name in prompts.split(",") if name.strip()],
             models=cells, repeats=repeats, seed=seed, out=out or new_folder(RUNS),
-            access=_access(cells, recording=recording, record=record), baseline=baseline, resume=resume,
+            access=_access(cells, recording=recording, record=record), resume=resume,
             thresholds=Thresholds(pass_rate=pass_rate, max_cost_brl=max_cost), server_url=database_url,
             processes=processes or default_processes(), concurrency=concurrency,
         )  # fmt: skip
         if not options.prompts or not cells:
-            _refuse("name at least one version of the prompts and one model")
-        result, verdict = run(options, console=error_console)
+            refuse("name at least one version of the prompts and one model")
+        measure = read_result(baseline) if baseline else None
+        result, verdict = run(options, baseline=measure, console=error_console)
+        write_reports(
+            result, verdict, options.out, baseline=measure, baseline_folder=baseline.parent if baseline else None
+        )
         show(result, verdict, console=out_console, out=options.out)
     raise typer.Exit(int(verdict.exit_code))
-
-
-@app.command()
-def validate(
-    files: Annotated[list[Path] | None, typer.Argument(help="Scenario files; without any, all suites.")] = None,
-) -> None:
-    """Check scenarios: schema, check digits, dates that exist, expectations that can be met."""
-    with _told():
-        scenarios = [item for path in files for item in load_file(path)] if files else load_suites(["all"])
-        problems = lint(scenarios)
-    for problem in problems:
-        _print_problem(problem)
-    errors = [problem for problem in problems if problem.level == "error"]
-    out_console.print(f"{len(scenarios)} scenarios, {len(errors)} errors, {len(problems) - len(errors)} warnings.")
-    raise typer.Exit(ExitCode.BAD_INPUT if errors else ExitCode.PASS)
-
-
-@app.command("list")
-def list_suites() -> None:
-    """List the suites and how many scenarios each has."""
-    with _told():
-        for name in suite_names():
-            out_console.print(f"{len(load_suites([name])):5}  {name}", highlight=False)
-
-
-def _print_problem(problem: Problem) -> None:
-    style = "red" if problem.level == "error" else "yellow"
-    out_console.print(
-        f"[{style}]{problem.level}[/] {problem.scenario_id} {problem.path}: {problem.message}", highlight=False
-    )
 
 
 def _chosen(
@@ -137,10 +103,10 @@ def _chosen(
     if tags:
         found = [item for item in found if set(tags) & set(item.tags)]
     if not found:
-        _refuse("no scenario fits; `python -m evals list` shows the suites")
+        refuse("no scenario fits; `python -m evals list` shows the suites")
     repeated = {item.id for item in found if sum(other.id == item.id for other in found) > 1} if files else set()
     if repeated:
-        _refuse(f"scenario ids stand twice: {', '.join(sorted(repeated))}")
+        refuse(f"scenario ids stand twice: {', '.join(sorted(repeated))}")
     return found
 
 
@@ -153,15 +119,15 @@ def _part(scenarios: list[Scenario], shard: str | None, only_failed: Path | None
         failed = {item.scenario_id for item in read_result(only_failed).runs if not item.has_passed}
         scenarios = [item for item in scenarios if item.id in failed]
         if not scenarios:
-            _refuse(f"nothing of this failed in {only_failed}")
+            refuse(f"nothing of this failed in {only_failed}")
     if shard is None:
         return scenarios
     part, _, parts = shard.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        _refuse(f"--shard {shard}: write it as 1/4")
+        refuse(f"--shard {shard}: write it as 1/4")
     kept = sorted(scenarios, key=lambda item: item.id)[int(part) - 1 :: int(parts)]
     if not kept:
-        _refuse(f"--shard {shard} holds no scenario")
+        refuse(f"--shard {shard} holds no scenario")
     return kept
 
 
@@ -175,7 +141,7 @@ def _model(name: str) -> tuple[str, Mode]:
             return f"openai:{model}", Mode.REPLAY
         case ("openai", _, model) if model:
             return name, Mode.LIVE
-    _refuse(f"unknown model {name!r}: there are offline, wire, openai:NAME and replay:NAME")
+    refuse(f"unknown model {name!r}: there are offline, wire, openai:NAME and replay:NAME")
 
 
 def _access(cells: Sequence[tuple[str, Mode]], *, recording: Path | None, record: Path | None) -> Access:
@@ -197,9 +163,7 @@ def _access(cells: Sequence[tuple[str, Mode]], *, recording: Path | None, record
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code: 0 to 7 as evals/gate.py says."""
     try:
-        app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-    except typer.Exit as ended:
-        return int(ended.exit_code)
+        ended = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return ExitCode.HARNESS_ERROR
     except Exception as error:
@@ -210,4 +174,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         error_console.print(f"The harness broke: {type(error).__name__}: {error}", style="red", markup=False)
         return ExitCode.HARNESS_ERROR
-    return ExitCode.PASS
+    return int(ended) if isinstance(ended, int) else ExitCode.PASS  # what typer.Exit was raised with

@@ -6,24 +6,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
 
 from rich.console import Console
 
 from evals.cells import Access
-from evals.comparison import first_failing
-from evals.gate import ExitCode, GateVerdict, Thresholds, judge_gate
+from evals.gate import GateVerdict, Thresholds, judge_gate
 from evals.ground import open_ground
 from evals.progress import shown_progress
 from evals.prompt_sets import PromptSet
+from evals.reports import RESULT, TALKS
 from evals.results import Cause, Cell, Mode, ResultFile, Run
 from evals.runner import BATCH, Job, Limits, Made, Plan, RunStopped, product_digest, run_plan
 from evals.scenario import Scenario
-from evals.storage import TranscriptWriter, read_result, read_talks, write_result
-
-RESULT: Final = "result.json"
-TALKS: Final = "talks.jsonl"
-_SHOWN: Final = 12
+from evals.storage import TranscriptWriter, read_talks, write_result
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +32,6 @@ class RunOptions:
     seed: int
     out: Path
     access: Access
-    baseline: Path | None = None
     resume: Path | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
     server_url: str | None = None
@@ -45,9 +39,8 @@ class RunOptions:
     concurrency: int = 6
 
 
-def run(options: RunOptions, *, console: Console) -> tuple[ResultFile, GateVerdict]:
-    """Make all runs that are not there yet; write result and talks; judge. Raises what a bad baseline raises."""
-    baseline = read_result(options.baseline) if options.baseline else None
+def run(options: RunOptions, *, baseline: ResultFile | None, console: Console) -> tuple[ResultFile, GateVerdict]:
+    """Make all runs that are not there yet; write result and talks; judge against the baseline."""
     plan = _plan(options)
     jobs = list(plan.jobs())
     kept = _kept(options.resume, jobs) if options.resume else {}
@@ -139,26 +132,3 @@ def new_folder(base: Path) -> Path:
 def default_processes() -> int:
     """Use every core of this machine that the process may."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def show(result: ResultFile, verdict: GateVerdict, *, console: Console, out: Path) -> None:
-    """Print what broke and what the gate says."""
-    by_id: dict[str, list[Run]] = {}
-    for run_ in result.runs:
-        if not run_.has_passed:
-            by_id.setdefault(run_.scenario_id, []).append(run_)
-    for scenario_id, red in list(by_id.items())[:_SHOWN]:
-        check = first_failing(red)
-        why = check.detail if check else (red[0].error or "")
-        known = " (known)" if red[0].known_failure else ""
-        console.print(f"[red]✗[/] {scenario_id}{known}  {check.id if check else red[0].cause}: {why}", highlight=False)
-    if len(by_id) > _SHOWN:
-        console.print(f"  … and {len(by_id) - _SHOWN} more: {out / RESULT}", highlight=False)
-    counted = [run_ for run_ in result.runs if run_.is_counted]
-    passed = sum(run_.has_passed for run_ in counted)
-    share = f" ({passed / len(counted):.1%})" if counted else ""
-    console.print(f"{passed} of {len(counted)} talks passed{share}.", highlight=False)
-    for reason in verdict.reasons:
-        console.print(f"[yellow]{reason.text('en')}[/]", highlight=False)
-    code = ExitCode(verdict.exit_code)
-    console.print(f"Gate: {code.name.lower().replace('_', ' ')} (exit code {int(code)}). {out}", highlight=False)

@@ -1,6 +1,8 @@
 """The command line: `master-ia run`, and each process and chore by itself."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,6 +172,15 @@ def demo_campaign(
             report_folder=report_folder or settings.data_dir / "demo-campaign",
         )
         raise typer.Exit(main(settings, options, Console(highlight=False)))
+
+
+@app.command(
+    "eval", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def run_evals(context: typer.Context) -> None:
+    """Let simulated customers talk to the assistant and judge what comes of it; `eval --help` lists the commands."""
+    # A program of its own beside the service: neither imports the other.
+    os.execv(sys.executable, [sys.executable, "-m", "evals", *context.args])  # noqa: S606 - our own interpreter
 
 
 @app.command("api-key")
