@@ -71,6 +71,7 @@ class Aloud:
 
     say: Callable[[str], None]
     rules: Callable[[Talk], Check]  # what may not be said, by what is known when a round of the turn begins
+    at_work: Callable[[bool], None]  # whether tools run, during which nothing is said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +138,11 @@ async def talk(
         if not answer.message.tool_calls and not answer.message.invalid_tool_calls:
             return _answered(current, answer, listening)
         heard = listening.said if listening else ""
+        if aloud is not None:
+            aloud.at_work(True)
         current = await use_tools(current, answer.message, by_name, given=given, turn=turn, deps=deps, said=heard)
+        if aloud is not None:
+            aloud.at_work(False)
     return current
 
 

@@ -17,6 +17,7 @@ _LONGEST_PARAMETER = 256
 _MOST_PARAMETERS = 50
 _DIGITS = frozenset("0123456789*#ABCD")
 _E164 = re.compile(r"\+[1-9][0-9]{7,14}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{2,8}){0,2}")
 _TRANSFER = "live-agent-handoff"
 CALL_PARAMETER = "callId"
 TOKEN_PARAMETER = "token"  # noqa: S105  the parameter's name, not a secret
@@ -34,10 +35,12 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """What the customer said; not the last one: more of the same utterance follows."""
+    """What the customer said; not the last one: more of the same utterance follows. `language` is what it was heard
+    in."""
 
     text: str
     is_last: bool
+    language: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +98,10 @@ def read_frame(text: str) -> RelayFrame | None:
         case "setup":
             return _setup(body)
         case "prompt":
-            return Prompt(text=_words(body.get("voicePrompt")), is_last=body.get("last") is not False)
+            return Prompt(
+                text=_words(body.get("voicePrompt")), is_last=body.get("last") is not False,
+                language=as_language(as_text(body.get("lang"))),
+            )  # fmt: skip
         case "interrupt":
             return Interrupt(spoken=_words(body.get("utteranceUntilInterrupt")))
         case "dtmf":
@@ -144,12 +150,27 @@ def _words(value: object) -> str:
     return " ".join((as_text(value) or "")[:_LONGEST_UTTERANCE].split())
 
 
-def text_frame(token: str, *, is_last: bool, is_interruptible: bool = True) -> str:
-    """Make a frame that has a piece of text spoken; the last one closes the talk cycle."""
+def text_frame(token: str, *, is_last: bool, is_interruptible: bool = True, is_preemptible: bool | None = None) -> str:
+    """Make a frame that has a piece of text spoken; the last one closes the talk cycle.
+
+    What is not preemptible is spoken to its end before a newer cycle; by default the session's own rule holds.
+    """
     frame: dict[str, object] = {"type": "text", "token": token, "last": is_last}
     if not is_interruptible:
         frame["interruptible"] = False
+    if is_preemptible is not None:
+        frame["preemptible"] = is_preemptible
     return _dumped(frame)
+
+
+def play_frame(source: str) -> str:
+    """Make a frame that plays a sound once; whatever is said next takes its place."""
+    return _dumped({"type": "play", "source": source, "preemptible": True, "interruptible": True})
+
+
+def language_frame(*, spoken: str, heard: str) -> str:
+    """Make a frame that sets the language of the voice, and the one the customer is listened to in."""
+    return _dumped({"type": "language", "ttsLanguage": spoken, "transcriptionLanguage": heard})
 
 
 def end_frame(*, transfer_to: str | None = None) -> str:
@@ -173,6 +194,17 @@ def read_handoff(data: str) -> tuple[bool, str | None]:
 def as_number_to_call(text: str | None) -> str | None:
     """Give a phone number in E.164; None for anything else, hidden callers and SIP addresses too."""
     return text if text and _E164.fullmatch(text) else None
+
+
+def as_language(text: str | None) -> str | None:
+    """Give the name of a language (`pt-BR`, `multi`); None for anything else."""
+    return text if text and _LANGUAGE.fullmatch(text) else None
+
+
+def is_same_language(one: str, other: str) -> bool:
+    """Compare two names; one without a country is that of any country."""
+    first, second = one.lower().split("-"), other.lower().split("-")
+    return first[: len(second)] == second[: len(first)]
 
 
 def session_token(webhook_key: str, call_id: UUID, call_sid: str) -> str:

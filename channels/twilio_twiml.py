@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from twilio.twiml.voice_response import Connect, Dial, Gather, Start, VoiceResponse
 
-_LANGUAGE = "pt-BR"
+LANGUAGE = "pt-BR"
 _VOICE = "Polly.Camila"
 _KEY_SECONDS = 6
 _TRANSFER_RING_SECONDS = 30
@@ -26,7 +26,7 @@ def ask_for_key(*texts: str, action_url: str) -> str:
         input="dtmf", num_digits=1, timeout=_KEY_SECONDS, action=action_url, method="POST", action_on_empty_result=True
     )
     for text in texts:
-        gather.say(_speakable(text), language=_LANGUAGE, voice=_VOICE)
+        gather.say(_speakable(text), language=LANGUAGE, voice=_VOICE)
     response.append(gather)
     return str(response)
 
@@ -42,7 +42,7 @@ def connect_relay(
     response = _recorded(recording_url)
     connect = Connect(action=action_url, method="POST")
     relay = connect.conversation_relay(
-        url=url, language=_LANGUAGE, interruptible="any", preemptible=True, dtmf_detection=True,
+        url=url, language=LANGUAGE, interruptible="any", preemptible=True, dtmf_detection=True,
         application_reconnect=True, events=_RELAY_EVENTS, voice=voice or None,
     )  # fmt: skip
     for name, value in parameters.items():
@@ -70,7 +70,7 @@ def transfer(number: str, *texts: str, caller_id: str, whisper_url: str, action_
     """Say the texts and ring a person, who first hears alone what `whisper_url` says."""
     response = VoiceResponse()
     for text in texts:
-        response.say(_speakable(text), language=_LANGUAGE, voice=_VOICE)
+        response.say(_speakable(text), language=LANGUAGE, voice=_VOICE)
     dial = Dial(
         action=action_url, method="POST", timeout=_TRANSFER_RING_SECONDS, caller_id=caller_id, answer_on_bridge=True
     )
@@ -83,7 +83,7 @@ def whisper(text: str) -> str:
     """Say it to the person who takes a call over; the two are connected after it."""
     response = VoiceResponse()
     if text:
-        response.say(_speakable(text), language=_LANGUAGE, voice=_VOICE)
+        response.say(_speakable(text), language=LANGUAGE, voice=_VOICE)
     return str(response)
 
 
@@ -91,7 +91,7 @@ def say_and_end(*texts: str) -> str:
     """Say the texts and hang up."""
     response = VoiceResponse()
     for text in texts:
-        response.say(_speakable(text), language=_LANGUAGE, voice=_VOICE)
+        response.say(_speakable(text), language=LANGUAGE, voice=_VOICE)
     response.hangup()
     return str(response)
 
@@ -100,7 +100,7 @@ def leave_message(text: str) -> str:
     """Say it after a short silence, as greetings end a moment before the tone, and hang up."""
     response = VoiceResponse()
     response.pause(length=1)
-    response.say(_speakable(text), language=_LANGUAGE, voice=_VOICE)
+    response.say(_speakable(text), language=LANGUAGE, voice=_VOICE)
     response.hangup()
     return str(response)
 

@@ -6,6 +6,12 @@ STILL_THERE = "Oi, você ainda está na linha?"
 NOBODY_THERE = "Acho que a ligação caiu. Quando puder, fale com a gente. Até logo!"
 TIME_IS_UP = "Preciso encerrar a ligação agora, mas podemos continuar por mensagem. Obrigada, até logo!"
 TROUBLE = "Desculpe, tive um problema aqui. Você pode repetir, por favor?"
+HOLDING = (
+    "Só um instante, estou consultando aqui.",
+    "Só mais um momento, por favor.",
+    "Já estou vendo isso para você, só um instantinho.",
+)
+"""Said while a tool takes long, one after the other in a call, so that none is heard twice in a row."""
 PERSON_WILL_WRITE = "Uma pessoa da nossa equipe vai falar com você. Obrigada pela paciência, até logo!"
 _RECORDED = " Esta ligação é gravada."
 

@@ -17,6 +17,12 @@ class Say:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Hold(Say):
+    """A sentence that asks for patience: a tool takes long, and the answer follows. Who can may play a sound until
+    then."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyDone:
     """The reply is complete. What follows happens once its sentences were spoken, unless the customer interrupts."""
 

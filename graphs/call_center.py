@@ -6,7 +6,6 @@ from functools import partial
 
 from agents.models import Models, open_models
 from agents.prices import cost_usd
-from domain.wording import called_name
 from graphs.call_session import CallFrame, CallSession
 from graphs.engine import compile_conversation
 from graphs.turn import CompiledConversation
@@ -14,15 +13,18 @@ from services import call_context
 from services.accounts import OpenAccount
 from services.call_desk import Arrival, CallDesk, OpenedCall
 from services.call_turns import CallTurns, purpose_of
-from store import contact_changes
 from wiring.deps import Deps
+
+HOLDING_SECONDS = 2.0
+"""Silence that a caller still takes for thinking (protocols 5.5)."""
 
 
 class CallCenter:
     """Where a provider's socket gets the session that speaks for it."""
 
-    def __init__(self, deps: Deps, graph: CompiledConversation) -> None:
+    def __init__(self, deps: Deps, graph: CompiledConversation, *, holding_seconds: float = HOLDING_SECONDS) -> None:
         self._deps = deps
+        self.holding_seconds = holding_seconds
         self._graph = graph
         self._desk = CallDesk(deps.database, deps.clock)
         self._turns = CallTurns(
@@ -38,12 +40,12 @@ class CallCenter:
     async def _frame(self, opened: OpenedCall) -> CallFrame:
         tenant = (await self._deps.tenants.profile(opened.tenant_id)).tenant
         async with self._deps.database.tenant(opened.tenant_id) as connection:
-            name = await contact_changes.name_of(connection, opened.contact_id)
+            known = await call_context.brief(connection, opened.call)
         settings = opened.account.row.settings
         return CallFrame(
             assistant=tenant.assistant_name, tenant=tenant.name, purpose=purpose_of(opened),
-            first_name=called_name(name or "", document="") or None, is_recorded=settings.get("records") == "true",
-            transfer_number=settings.get("transfer_number"),
+            first_name=known.first_name, is_recorded=settings.get("records") == "true",
+            transfer_number=known.transfer_number, holding_seconds=self.holding_seconds,
             longest_seconds=call_context.longest_seconds(tenant, opened.account.row),
             whisper=partial(self._whisper, opened),
         )  # fmt: skip

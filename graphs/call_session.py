@@ -14,13 +14,13 @@ from prometheus_client import Counter, Histogram
 
 from agents.speaking import SentenceSplitter
 from domain import call_greetings
-from domain.call_talk import After, CallEvent, ReplyDone, Say, ToolUsed
+from domain.call_talk import After, CallEvent, Hold, ReplyDone, Say, ToolUsed
 from domain.documents import find_documents
 from domain.effects import EndCall, HandOff, MarkWrongPerson, OptOut
 from domain.spoken_style import to_spoken
 from domain.turns import TurnOutcome
 from graphs.runner import as_graph_messages, carried_thread
-from graphs.turn import CompiledConversation, run_turn
+from graphs.turn import CompiledConversation, Ear, run_turn
 from services.call_desk import OpenedCall
 from services.call_turns import CallTurns, HeardTurn, Purpose
 from services.turns import Commit, LoadedTurn
@@ -45,6 +45,8 @@ class _Reply:
     sentences: list[str] = field(default_factory=list)
     heard: str | None = None
     is_stored: bool = False
+    has_asked_for_patience: bool = False
+    has_begun_to_answer: bool = False
 
     @property
     def text(self) -> str:
@@ -62,6 +64,7 @@ class CallFrame:
     is_recorded: bool
     transfer_number: str | None
     longest_seconds: int
+    holding_seconds: float  # tools may take so long before the customer is asked for patience (protocols 5.5)
     whisper: Callable[[], Awaitable[str | None]]  # what the person who takes the line over hears first
 
 
@@ -86,6 +89,8 @@ class CallSession:
         self._silences = 0
         self._digits = ""
         self._timer: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._holds = 0
         self._is_closed = False
 
     async def start(self) -> None:
@@ -155,6 +160,7 @@ class CallSession:
         if self._is_closed:
             return
         self._is_closed = True
+        self._stop_waiting()
         if self._timer is not None:
             self._timer.cancel()
         tasks = [task for task in (self._task, *self._corrections) if task is not None]
@@ -169,6 +175,7 @@ class CallSession:
     def _begin(self, number: int, work: _Work) -> None:
         if self._task is not None:
             self._task.cancel()
+        self._stop_waiting()
         self._number = number
         self._heard_at = time.perf_counter()
         self._task = asyncio.create_task(self._guarded(work))
@@ -208,15 +215,21 @@ class CallSession:
                 outcome, checkpoint_id = await run_turn(
                     self._graph, context=turn.context, messages=as_graph_messages(turn.said),
                     thread_id=str(self.opened.conversation_id), checkpoint_id=turn.conversation.checkpoint_id,
-                    carried=carried_thread(turn), say=partial(self._say, reply),
+                    carried=carried_thread(turn),
+                    ear=Ear(say=partial(self._say, reply), at_work=partial(self._wait_for_tools, reply)),
                 )  # fmt: skip
             rest = [spoken for spoken in map(to_spoken, _sentences(outcome.unsaid)) if spoken]
             await self._commit(turn, outcome, reply, rest=rest, checkpoint_id=checkpoint_id)
         except BaseException:
             if not reply.is_stored:
                 reply.is_stored = True
-                await asyncio.shield(self._keep(self._turns.give_up(self.opened, turn, spoken=reply.text)))
+                giving_up = self._turns.give_up(
+                    self.opened, turn, spoken=reply.text, is_answer=reply.has_begun_to_answer
+                )
+                await asyncio.shield(self._keep(giving_up))
             raise
+        finally:
+            self._stop_waiting()
 
     async def _commit(
         self, turn: LoadedTurn, outcome: TurnOutcome, reply: _Reply, *, rest: Sequence[str], checkpoint_id: str | None
@@ -274,10 +287,35 @@ class CallSession:
             self._say_spoken(reply, spoken)
 
     def _say_spoken(self, reply: _Reply, spoken: str) -> None:
-        if not reply.sentences:
+        if not reply.has_begun_to_answer:
+            reply.has_begun_to_answer = True
             FIRST_WORDS.observe(time.perf_counter() - self._heard_at)
         reply.sentences.append(spoken)
         self._emit(Say(reply=self._number, text=spoken))
+
+    def _wait_for_tools(self, reply: _Reply, is_at_work: bool) -> None:
+        """Ask for patience, once in a reply, when tools take long."""
+        self._stop_waiting()
+        if is_at_work and not reply.has_asked_for_patience and not self._is_closed:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(self._frame.holding_seconds, self._hold, reply)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _hold(self, reply: _Reply) -> None:
+        if reply is not self._reply or reply.heard is not None:
+            return  # the customer speaks, or is being answered anew
+        reply.has_asked_for_patience = True
+        choices = call_greetings.HOLDING
+        # Who was told "só um instante, vou consultar" by the model needs other words.
+        place = max(self._holds, 1) if reply.sentences else self._holds
+        words = choices[place % len(choices)]
+        self._holds = place + 1
+        reply.sentences.append(words)
+        self._emit(Hold(reply=self._number, text=words))
 
     async def _say_by_rule(self, words: str, *, name: str, then: After = "listen") -> None:
         """Say fixed words and keep them in the history."""

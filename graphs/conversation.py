@@ -130,13 +130,16 @@ class Nodes:
 
 
 def _aloud(given: TalkInput, turn: TurnContext) -> Aloud:
-    """Write each sentence to the run's custom stream, where the session of the call finds it."""
+    """Write each sentence to the run's custom stream, where the session of the call finds it; and when tools run."""
     write = get_stream_writer()
 
     def rules(talk: Talk) -> Check:
         return sentence_check(heard=given.heard, talk=talk, turn=turn, evidence=given.evidence)
 
-    return Aloud(say=lambda sentence: write({"say": sentence}), rules=rules)
+    return Aloud(
+        say=lambda sentence: write({"say": sentence}), rules=rules,
+        at_work=lambda is_at_work: write({"at_work": is_at_work}),
+    )  # fmt: skip
 
 
 def identity_of(state: ConversationState, turn: TurnContext) -> Identity:

@@ -5,10 +5,9 @@ only through the protocols of `graphs.realtime_parts`.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -39,6 +38,7 @@ from domain import call_greetings
 from domain.documents import find_documents
 from domain.evidence import Finding
 from graphs.realtime_dialogue import Dialogue
+from graphs.realtime_floor import Floor
 from graphs.realtime_hands import Hands, ending_after
 from graphs.realtime_mouth import Mouth
 from graphs.realtime_parts import Brain, Ending, Pace, Phone, Record, ToolDone, Voice
@@ -61,19 +61,10 @@ _CORRECTIONS_IN_A_ROW = 2
 _FAILURES_IN_A_ROW = 2
 _QUEUE = 2_000
 _MOST_DIGITS = 14
-_UNKNOWN = "unknown"  # a response under way that nobody told us of
 
 
 class _Gone(Exception):
     """The customer's line is gone."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Wish:
-    """An answer to ask for: by these instructions, or whatever the talk asks for."""
-
-    name: str
-    instructions: str | None = None
 
 
 @dataclass(slots=True)
@@ -84,19 +75,8 @@ class _Timers:
     talk_ends: float
     ends_at_last: float | None = None
     quiet_since: float | None = None
-    asked_by: float | None = None
     keys_until: float | None = None
     doubt_until: float | None = None
-
-
-@dataclass(slots=True)
-class _Floor:
-    """Who speaks, and what was asked for."""
-
-    active: str | None = None
-    asked: _Wish | None = None
-    wishes: deque[_Wish] = field(default_factory=deque)
-    is_customer_speaking: bool = False
 
 
 _Event = StreamFrame | ServerEvent | ToolDone | Literal["phone_gone", "voice_gone"]
@@ -123,12 +103,11 @@ class RealtimeBridge:
         self._records: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._now = asyncio.get_running_loop().time
         self._timers = _Timers(ready_by=self._now() + pace.ready, talk_ends=self._now() + pace.longest)
-        self._floor = _Floor()
+        self._floor = Floor(patience=pace.asked)
         self._hands = Hands(brain=brain, dialogue=dialogue, pace=pace, done=self._events.put)
         self._digits = ""
         self._instructions = ""
         self._is_ready = self._is_over = False
-        self._wished = 0
         self._after: Ending | None = None
         self._ending: Ending | None = None
         self._silences = self._failures = self._corrections = self._corrections_in_a_row = 0
@@ -181,7 +160,7 @@ class RealtimeBridge:
     def _due_at(self) -> float:
         timers, pace = self._timers, self._pace
         dues = [
-            self._mouth.due_at(now=self._now()), timers.talk_ends, timers.ends_at_last, timers.asked_by,
+            self._mouth.due_at(now=self._now()), timers.talk_ends, timers.ends_at_last, self._floor.asked_by,
             timers.keys_until, timers.doubt_until,
         ]  # fmt: skip
         if not self._is_ready:
@@ -255,7 +234,7 @@ class RealtimeBridge:
     async def _take_from_agent(self, event: ServerEvent | StreamFrame) -> None:
         match event:
             case ResponseStarted():
-                self._response_started(event)
+                self._floor.begin(event)
             case ItemStarted() | SoundDelta() | SoundDone() | WordsDelta() | WordsDone():
                 self._mouth.take(event, now=self._now())
             case FunctionCalled():
@@ -265,18 +244,8 @@ class RealtimeBridge:
             case Complaint():
                 self._complaint(event.code)
 
-    def _response_started(self, started: ResponseStarted) -> None:
-        floor = self._floor
-        floor.active = started.response_id
-        if floor.asked is not None and started.wish in (None, floor.asked.name):
-            floor.asked, self._timers.asked_by = None, None
-        if floor.wishes and floor.wishes[0].instructions is None:
-            floor.wishes.popleft()  # this one answers what we wanted answered
-
     def _response_done(self, done: ResponseDone) -> None:
-        floor = self._floor
-        if floor.active in (done.response_id, _UNKNOWN):
-            floor.active = None
+        self._floor.end(done.response_id)
         self._mouth.end(done)
         for call in done.calls:
             self._hands.call(call)
@@ -294,11 +263,7 @@ class RealtimeBridge:
 
     def _complaint(self, code: str) -> None:
         logger.warning("realtime.complaint", code=code)
-        floor = self._floor
-        if floor.asked is not None and code == "conversation_already_has_active_response":
-            floor.wishes.appendleft(floor.asked)  # after the one that is under way
-            floor.asked, floor.active = None, floor.active or _UNKNOWN
-            self._timers.asked_by = self._now() + self._pace.asked
+        self._floor.be_refused(code, now=self._now())
 
     # --- what the agent says
 
@@ -342,7 +307,7 @@ class RealtimeBridge:
         if self._floor.active == item.response_id:
             await self._voice.send(realtime.cancel(item.response_id))
         await self._mouth.fall_silent(is_meaning_kept=False)
-        self._floor.wishes.clear()
+        self._floor.forget_wishes()
         if self._corrections_in_a_row > _CORRECTIONS_IN_A_ROW or self._corrections > _MOST_CORRECTIONS:
             self._ending = "fall_back"
             return
@@ -351,20 +316,14 @@ class RealtimeBridge:
         self._say(WHO_SPEAKS if is_debt else CHECKING)
 
     def _say(self, text: str) -> None:
-        self._wish(_SAY_EXACTLY.format(text=text))
-
-    def _wish(self, instructions: str | None = None) -> None:
-        self._wished += 1
-        self._floor.wishes.append(_Wish(name=f"w{self._wished}", instructions=instructions))
+        self._floor.wish(_SAY_EXACTLY.format(text=text))
 
     async def _ask(self) -> None:
-        floor = self._floor
-        is_free = floor.active is None and floor.asked is None and not floor.is_customer_speaking
-        if not self._is_ready or not is_free or not floor.wishes or self._ending is not None:
+        if not self._is_ready or self._ending is not None:
             return
-        floor.asked = floor.wishes.popleft()
-        self._timers.asked_by = self._now() + self._pace.asked
-        await self._voice.send(realtime.respond(floor.asked.name, floor.asked.instructions))
+        wish = self._floor.next_wish(now=self._now())
+        if wish is not None:
+            await self._voice.send(realtime.respond(wish.name, wish.instructions))
 
     # --- tools and keys
 
@@ -382,7 +341,7 @@ class RealtimeBridge:
             return
         if after is not None and self._mouth.has_spoken(done.call.response_id):
             return  # the goodbye was said before the tool was called
-        self._wish(_SAY_GOODBYE if after == "hang_up" else None)
+        self._floor.wish(_SAY_GOODBYE if after == "hang_up" else None)
 
     def _press(self, digit: str) -> None:
         self._digits += digit
@@ -403,22 +362,20 @@ class RealtimeBridge:
         self._dialogue.settle(item_id, text)
         self._heard()
         await self._voice.send(realtime.write(text, role="user"))
-        self._wish()
+        self._floor.wish()
 
     # --- time
 
     @property
     def _is_quiet(self) -> bool:
-        floor = self._floor
-        is_busy = floor.active or floor.asked or floor.wishes or floor.is_customer_speaking or self._hands.are_busy
+        is_busy = not self._floor.is_idle or self._hands.are_busy
         return self._is_ready and not is_busy and not self._mouth.is_speaking
 
     async def _keep_time(self) -> None:
         now, timers = self._now(), self._timers
         if not self._is_ready and now >= timers.ready_by:
             self._ending = "fall_back"
-        if timers.asked_by is not None and now >= timers.asked_by:
-            self._floor.asked, self._floor.active, timers.asked_by = None, None, None
+        self._floor.give_up_waiting(now=now)
         if timers.keys_until is not None and now >= timers.keys_until:
             await self._typed()
         if now >= timers.talk_ends:
@@ -448,7 +405,7 @@ class RealtimeBridge:
         if self._floor.active is not None:
             await self._voice.send(realtime.cancel(self._floor.active))
         await self._mouth.fall_silent()
-        self._floor.wishes.clear()
+        self._floor.forget_wishes()
         self._say(text)
         self._after, self._is_over = "hang_up", True
         self._timers.ends_at_last = self._now() + self._pace.ending

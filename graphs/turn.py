@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, cast
 
 from langchain_core.messages import AnyMessage
@@ -19,6 +20,15 @@ CompiledConversation = CompiledStateGraph[ConversationState, TurnContext, TurnIn
 _MOST_STEPS = 20
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ear:
+    """Who hears a spoken reply while it is made. `say` is given each sentence as soon as it may be said; `at_work`
+    whether tools run, during which nothing is said."""
+
+    say: Callable[[str], None]
+    at_work: Callable[[bool], None]
+
+
 class SaverForgets(TypeError):
     """The graph was compiled with a saver that cannot tell committed checkpoints from others."""
 
@@ -34,15 +44,14 @@ async def run_turn(
     thread_id: str,
     checkpoint_id: str | None,
     carried: tuple[str, str] | None = None,
-    say: Callable[[str], None] | None = None,
+    ear: Ear | None = None,
 ) -> tuple[TurnOutcome, str | None]:
     """Run the graph once; give the outcome and the id of the checkpoint that holds it (None without a saver).
 
     `checkpoint_id` is the one that the last *committed* turn gave, None before the first. The run forks from it: what
     crashed, stale or fenced-off runs wrote since is never read. Nothing is written before the run ends (durability
-    "exit"). `carried` names thread and checkpoint of a newer conversation of the contact to go on from. `say` is given
-    each sentence of a spoken reply as soon as it may be said. Traces go out only when the settings hold a LangSmith
-    key.
+    "exit"). `carried` names thread and checkpoint of a newer conversation of the contact to go on from. A spoken
+    reply has an `ear`. Traces go out only when the settings hold a LangSmith key.
     """
     if graph.checkpointer and not isinstance(graph.checkpointer, CommittedSaver):
         raise SaverForgets(graph.checkpointer)
@@ -56,16 +65,15 @@ async def run_turn(
         given = await _with_carried(graph.checkpointer, given, (thread_id, checkpoint_id), carried, context)
     settings = graph.builder.settings if isinstance(graph.builder, ConversationGraph) else None
     with turn_tracing(settings, names=(context.contact.name,)), one_turn():
-        if say is not None:
-            return await _streamed(graph, given, config, context, say), run.written
+        if ear is not None:
+            return await _streamed(graph, given, config, context, ear), run.written
         result = await graph.ainvoke(given, config, context=context, durability="exit" if graph.checkpointer else None)
     return cast(TurnOutcome, result["outcome"]), run.written
 
 
 async def _streamed(
-    graph: CompiledConversation, given: TurnInput, config: RunnableConfig, context: TurnContext,
-    say: Callable[[str], None],
-) -> TurnOutcome:  # fmt: skip
+    graph: CompiledConversation, given: TurnInput, config: RunnableConfig, context: TurnContext, ear: Ear
+) -> TurnOutcome:
     outcome: TurnOutcome | None = None
     stream = graph.astream(
         given, config, context=context, durability="exit" if graph.checkpointer else None,
@@ -73,8 +81,10 @@ async def _streamed(
     )  # fmt: skip
     async with aclosing(cast(AsyncGenerator[tuple[str, Any]], stream)) as events:
         async for mode, event in events:
-            if mode == "custom":
-                say(str(event["say"]))
+            if mode == "custom" and "say" in event:
+                ear.say(str(event["say"]))
+            elif mode == "custom":
+                ear.at_work(event["at_work"] is True)
             else:
                 outcome = next((update["outcome"] for update in event.values() if "outcome" in update), outcome)
     if outcome is None:

@@ -131,6 +131,8 @@ REASONS: Final[Mapping[str, str]] = {
     "must be 1 to {} printable characters on one line": "precisa ter de 1 a {} caracteres visíveis em uma linha",
     "must be a URL": "precisa ser uma URL",
     "must be an http(s) URL without user and password": "precisa ser uma URL http(s) sem usuário e senha",
+    "must be an https URL": "precisa ser uma URL https",
+    "must name a language, such as pt-BR or multi": "precisa nomear um idioma, como pt-BR ou multi",
     "must not name a link-local, multicast or unspecified address": (
         "não pode indicar um endereço link-local, multicast ou não especificado"
     ),

@@ -1,6 +1,7 @@
 """What a person of the tenant does with channel accounts. Secrets go in, sealed, and never come out."""
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -58,13 +59,16 @@ _SETTING_NAMES: Mapping[Provider, frozenset[str]] = MappingProxyType(
         Provider.EVOLUTION: frozenset({"base_url", "webhook_header"}),
         Provider.TWILIO_WHATSAPP: _TWILIO_SETTINGS,
         Provider.TWILIO_SMS: _TWILIO_SETTINGS,
-        Provider.TWILIO_VOICE: _VOICE_SETTINGS | {"account_sid", "talk", "voice", "fallback_url"},
+        Provider.TWILIO_VOICE: _VOICE_SETTINGS
+        | {"account_sid", "talk", "voice", "fallback_url", "holding_sound_url", "transcription_language"},
         Provider.RETELL: _VOICE_SETTINGS | {"agent_id", "agent_version"},
         Provider.VAPI: _VOICE_SETTINGS | {"agent_id", "phone_number_id", *_VAPI_SIGNATURE},
         Provider.SIMULATOR: frozenset(),
     }
 )
-_URL_SETTINGS = ("base_url", "status_callback_url", "fallback_url")
+_URL_SETTINGS = ("base_url", "status_callback_url", "fallback_url", "holding_sound_url")
+_HTTPS_SETTINGS = ("holding_sound_url",)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{2,8}){0,2}")
 _LONGEST_VALUE = 4096
 
 
@@ -224,6 +228,11 @@ def _checked_settings(provider: Provider, values: Mapping[str, str]) -> dict[str
     for name in _URL_SETTINGS:
         if name in checked:
             _check_url(f"settings.{name}", checked[name])
+    for name in _HTTPS_SETTINGS:
+        if not checked.get(name, "https:").lower().startswith("https:"):
+            raise InvalidInput(f"settings.{name}", "must be an https URL")
+    if not _LANGUAGE.fullmatch(checked.get("transcription_language", "pt-BR")):
+        raise InvalidInput("settings.transcription_language", "must name a language, such as pt-BR or multi")
     return checked
 
 

@@ -145,11 +145,18 @@ class CallTurns:
             if conversation is not None:
                 await call_talk.speak(connection, conversation, row, call_id=opened.call.id, now=self._clock.now())
 
-    async def give_up(self, opened: OpenedCall, turn: LoadedTurn, *, spoken: str) -> None:
-        """Let go of a turn that the customer spoke into, and keep what was heard of it."""
+    async def give_up(self, opened: OpenedCall, turn: LoadedTurn, *, spoken: str, is_answer: bool = True) -> None:
+        """Let go of a turn that the customer spoke into, and keep what was heard of it.
+
+        What was no answer yet, but a request for patience, is kept out of the graph's history: there what the customer
+        said before it still waits for one.
+        """
         async with self._database.tenant(opened.tenant_id) as connection:
             if spoken:
-                row = SpokenRow(id=turn.context.reply_id, text=spoken, is_interrupted=True)
+                row = SpokenRow(
+                    id=turn.context.reply_id, text=spoken, is_interrupted=is_answer,
+                    turn_seq=None if is_answer else turn.conversation.turn_seq,
+                )  # fmt: skip
                 conversation = await conversations.lock(connection, opened.conversation_id)
                 if conversation is not None:
                     await call_talk.speak(connection, conversation, row, call_id=opened.call.id, now=self._clock.now())

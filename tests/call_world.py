@@ -4,7 +4,7 @@ what is spoken back is collected. No provider's protocol in between."""
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID, uuid4
@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 from agents.models import Factory, Models
 from domain.call_talk import CallEvent, ReplyDone, Say, ToolUsed
 from domain.messages import Provider
-from graphs.call_center import CallCenter
+from domain.ports import Crm
+from graphs.call_center import HOLDING_SECONDS, CallCenter
 from graphs.call_session import CallSession
 from graphs.engine import compile_conversation
 from services.accounts import OpenAccount
@@ -131,9 +132,11 @@ class OnThePhone:
 
 @asynccontextmanager
 async def open_call_world(
-    database_url: str, *, factories: dict[str, Factory] | None = None, settings: dict[str, str] | None = None
-) -> AsyncIterator[CallWorld]:
-    """Open the demo tenant with a Retell number. Without factories the offline model speaks."""
+    database_url: str, *, factories: dict[str, Factory] | None = None, settings: dict[str, str] | None = None,
+    crm: Crm | None = None, holding_seconds: float = HOLDING_SECONDS,
+) -> AsyncIterator[CallWorld]:  # fmt: skip
+    """Open the demo tenant with a Retell number. Without factories the offline model speaks; without a CRM the ledger
+    is asked."""
     async with open_demo(database_url) as demo:
         row = await make_account(
             demo.deps.database, demo.account.tenant_id, provider=Provider.RETELL, external_id="+551140001234",
@@ -143,7 +146,8 @@ async def open_call_world(
         assert account is not None
         models = Models(demo.deps.settings, demo.deps.database, demo.clock, factories=factories)
         try:
-            center = CallCenter(demo.deps, compile_conversation(demo.deps, models))
+            deps = demo.deps if crm is None else replace(demo.deps, http_crm=crm)
+            center = CallCenter(deps, compile_conversation(deps, models), holding_seconds=holding_seconds)
             yield CallWorld(demo=demo, account=account, center=center)
         finally:
             await models.aclose()

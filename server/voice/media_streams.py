@@ -32,7 +32,6 @@ from domain import call_greetings
 from domain.calls import FINAL_STATUSES, is_machine
 from domain.errors import NotFound
 from domain.messages import Provider
-from domain.wording import called_name
 from graphs.hosted_tools import HostedTools
 from graphs.realtime_brain import CallBrain, open_brain
 from graphs.realtime_bridge import RealtimeBridge
@@ -45,7 +44,7 @@ from services import call_context
 from services.accounts import OpenAccount
 from services.call_desk import Arrival, CallDesk, OpenedCall
 from services.call_turns import purpose_of
-from store import calls, contact_changes
+from store import calls
 from store.calls import CallRow
 from store.cipher import SecretUnreadable
 from store.database import UNAVAILABLE
@@ -210,9 +209,9 @@ async def _pace(deps: Deps, opened: OpenedCall) -> Pace:
 async def _greeting(deps: Deps, opened: OpenedCall) -> str:
     tenant = (await deps.tenants.profile(opened.tenant_id)).tenant
     async with deps.database.tenant(opened.tenant_id) as connection:
-        name = await contact_changes.name_of(connection, opened.contact_id)
+        known = await call_context.brief(connection, opened.call)
     return call_greetings.greeting(
-        assistant=tenant.assistant_name, tenant=tenant.name, first_name=called_name(name or "", document="") or None,
+        assistant=tenant.assistant_name, tenant=tenant.name, first_name=known.first_name,
         purpose=purpose_of(opened), is_recorded=opened.account.row.settings.get("records") == "true",
     )  # fmt: skip
 

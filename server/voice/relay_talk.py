@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -20,11 +20,16 @@ from channels.twilio_relay import (
     RelayFrame,
     RelayTrouble,
     Speaking,
+    as_language,
     end_frame,
+    is_same_language,
+    language_frame,
+    play_frame,
     read_frame,
     text_frame,
 )
-from domain.call_talk import CallEvent, ReplyDone, Say
+from channels.twilio_twiml import LANGUAGE
+from domain.call_talk import CallEvent, Hold, ReplyDone, Say
 from services.call_desk import OpenedCall
 
 logger = structlog.get_logger(__name__)
@@ -84,6 +89,27 @@ class Pace:
     voice_delay_seconds: float = 1.5  # until the first sound of a text
     breath_seconds: float = 0.4  # between the last word and the end of the call
     closing_seconds: float = 5.0  # Twilio closes the socket after `end`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineManners:
+    """What the account's settings say of a call's sound."""
+
+    holding_sound_url: str | None = None
+    listens_in: str = LANGUAGE
+
+    @classmethod
+    def of(cls, settings: Mapping[str, str]) -> "LineManners":
+        url = settings.get("holding_sound_url", "")
+        return cls(
+            holding_sound_url=url if url.lower().startswith("https://") else None,
+            listens_in=as_language(settings.get("transcription_language")) or LANGUAGE,
+        )
+
+    @property
+    def languages(self) -> str:
+        """Give the frame that sets the line to them."""
+        return language_frame(spoken=LANGUAGE, heard=self.listens_in)
 
 
 class Replays:
@@ -163,6 +189,8 @@ class RelayTalk:
         self._pace = pace
         self._now = asyncio.get_running_loop().time
         self._memory = memory
+        self._line = LineManners.of(session.opened.account.channel.settings)
+        self._heard_in = LANGUAGE  # what the customer was heard in last
         replayed = list(memory.heard) if session.opened.is_resumed else []
         self._replays = Replays(replayed, until=self._now() + pace.replay_seconds)
         self._voice = Voice(pace, self._now)
@@ -171,6 +199,7 @@ class RelayTalk:
         self._replies = 0
         self._floor = 0  # replies before this one are no longer wanted
         self._cycle: int | None = None  # the reply whose talk cycle is open
+        self._held: int | None = None  # the reply during which a sound is played
         self._muted: int | None = None  # the reply that the customer cut while it was still being made
         self._ending: asyncio.Task[None] | None = None
         self._has_ended = False
@@ -181,6 +210,8 @@ class RelayTalk:
 
     async def run(self) -> str:
         """Carry the talk until either side ends it; give how it ended."""
+        if self._line.listens_in != LANGUAGE:
+            await self._send(self._line.languages)
         await self._session.start()
         if self._session.opened.is_resumed:
             await self._resume()
@@ -241,6 +272,7 @@ class RelayTalk:
     async def _follow(self, frame: RelayFrame) -> None:
         match frame:
             case Prompt(is_last=True):
+                await self._keep_language(frame.language)
                 await self._hear(frame.text)
             case Prompt():
                 self._stay()
@@ -259,6 +291,15 @@ class RelayTalk:
             case _:  # a second setup tells nothing new
                 pass
 
+    async def _keep_language(self, language: str | None) -> None:
+        """Set the line back when the customer was heard in another language: our voice speaks no other."""
+        if language is None or language in (self._heard_in, self._line.listens_in):
+            return
+        self._heard_in = language
+        if not is_same_language(language, LANGUAGE):
+            logger.info("relay.other_language", language=language)
+            await self._send(self._line.languages)
+
     async def _hear(self, text: str) -> None:
         self._stay()
         if not text or self._is_replay(("prompt", text)):
@@ -270,7 +311,7 @@ class RelayTalk:
         self._memory.unanswered = utterance
         self._replies += 1
         self._floor = self._replies
-        self._muted = None
+        self._muted = self._held = None
         self._listen(None)  # until the answer is complete
         await self._session.hear(utterance.text, key=utterance.key, reply=self._replies)
 
@@ -279,7 +320,7 @@ class RelayTalk:
         if self._is_replay(("interrupt", spoken)):
             return
         self._voice.begin()
-        self._muted = self._cycle
+        self._muted = self._held if self._cycle is None else self._cycle
         await self._close_cycle()
         await self._session.cut(spoken)
 
@@ -313,29 +354,46 @@ class RelayTalk:
     async def _write(self) -> None:
         async for event in self._session.events():
             match event:
-                case Say() if event.reply >= self._floor and event.reply != self._muted:
+                case Hold() if self._is_wanted(event) and self._line.holding_sound_url is not None:
+                    await self._hold(event, self._line.holding_sound_url)
+                case Say() if self._is_wanted(event):
                     await self._say(event)
                 case ReplyDone() if event.reply >= self._floor:
                     await self._finish(event)
                 case _:
                     pass
 
-    async def _say(self, say: Say) -> None:
+    def _is_wanted(self, say: Say) -> bool:
+        return say.reply >= self._floor and say.reply != self._muted
+
+    async def _hold(self, hold: Hold, sound_url: str) -> None:
+        """Ask for patience, then play the sound. It ends with the next words; the sentence before it does not."""
+        await self._say(hold, is_preemptible=False)
+        await self._close_cycle()
+        self._held = hold.reply
+        if not self._has_ended:
+            await self._send(play_frame(sound_url))
+
+    async def _say(self, say: Say, *, is_preemptible: bool | None = None) -> None:
         if self._has_ended:
             return
         if self._cycle not in (None, say.reply):
             await self._close_cycle()
-        if self._cycle is None:
+        if self._cycle is None and self._held != say.reply:
             self._voice.begin()
         self._give_up_ending()
         self._listen(None)
         self._cycle = say.reply
         self._voice.say(say.text)
-        await self._send(text_frame(f"{say.text} ", is_last=False, is_interruptible=say.is_interruptible))
+        await self._send(
+            text_frame(
+                f"{say.text} ", is_last=False, is_interruptible=say.is_interruptible, is_preemptible=is_preemptible
+            )
+        )
 
     async def _finish(self, done: ReplyDone) -> None:
         await self._close_cycle()
-        was_cut, self._muted = self._muted == done.reply, None
+        was_cut, self._muted, self._held = self._muted == done.reply, None, None
         self._memory.unanswered = None
         if done.then == "listen" or was_cut:
             self._listen(self._voice.silent_at + self._pace.silence_seconds)

@@ -20,7 +20,10 @@ from channels.twilio_relay import (
     Speaking,
     as_number_to_call,
     end_frame,
+    is_same_language,
     is_session_token,
+    language_frame,
+    play_frame,
     read_frame,
     read_handoff,
     session_token,
@@ -42,11 +45,43 @@ def test_recorded_frames_are_read() -> None:
     assert isinstance(setup, Setup)
     assert (setup.call_sid, setup.session_id) == (SID, "VX345a39abb666a027596d26793795e3c8")
     assert setup.parameters == {"contato_id": "9001", "campanha_id": "42"}
-    assert read_frame(recorded("in_prompt_final")) == Prompt(text="quero pagar na sexta-feira", is_last=True)
-    assert read_frame(recorded("in_prompt_partial")) == Prompt(text="quero pagar", is_last=False)
+    assert read_frame(recorded("in_prompt_final")) == Prompt(
+        text="quero pagar na sexta-feira", is_last=True, language="pt-BR"
+    )  # fmt: skip
+    assert read_frame(recorded("in_prompt_partial")) == Prompt(
+        text="quero pagar", is_last=False, language="pt-BR"
+    )  # fmt: skip
     assert read_frame(recorded("in_interrupt")) == Interrupt(spoken="Olá, Maria, aqui é da TR")
     assert read_frame(recorded("in_dtmf")) == Digit(digit="1")
     assert read_frame(recorded("in_error")) == RelayTrouble(kind="Invalid message received")
+
+
+@pytest.mark.parametrize(
+    "lang", ['"a"', '"pt_BR"', '""', "null", "7", '["pt-BR"]', '"pt-BR-ab-cd-ef"', '"' + "x" * 99 + '"']
+)
+def test_prompt_in_no_language_we_know_is_heard_all_the_same(lang: str) -> None:
+    frame = f'{{"type":"prompt","voicePrompt":"sim","lang":{lang},"last":true}}'
+    assert read_frame(frame) == Prompt(text="sim", is_last=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [("pt-BR", "pt-br", True), ("pt", "pt-BR", True), ("pt-PT", "pt-BR", False), ("en-US", "pt-BR", False),
+     ("multi", "pt-BR", False)],
+)  # fmt: skip
+def test_languages_are_compared_by_country_where_both_name_one(one: str, other: str, is_same: bool) -> None:
+    assert is_same_language(one, other) is is_same
+    assert is_same_language(other, one) is is_same
+
+
+def test_sound_and_languages_are_told_as_twilio_reads_them() -> None:
+    assert json.loads(play_frame("https://x.example/s.mp3")) == {
+        "type": "play", "source": "https://x.example/s.mp3", "preemptible": True, "interruptible": True,
+    }  # fmt: skip
+    assert json.loads(language_frame(spoken="pt-BR", heard="multi")) == {
+        "type": "language", "ttsLanguage": "pt-BR", "transcriptionLanguage": "multi",
+    }  # fmt: skip
+    assert json.loads(text_frame("Oi. ", is_last=False, is_preemptible=False))["preemptible"] is False
 
 
 def test_events_of_the_voice_are_read() -> None:
