@@ -83,6 +83,7 @@ _OF_DOCUMENT: LiteralString = (
     f"SELECT {_COLUMNS} FROM promises WHERE document = %(document)s ORDER BY created_at, protocol"
 )
 _BY_ID: LiteralString = f"SELECT {_COLUMNS} FROM promises WHERE id = %(id)s"
+_BY_IDS: LiteralString = f"SELECT {_COLUMNS} FROM promises WHERE id = ANY(%(ids)s)"
 _LOCK: LiteralString = f"{_BY_ID} FOR UPDATE"
 _OWNER_OF_PROTOCOL: LiteralString = "SELECT id FROM promises WHERE protocol = %(protocol)s"
 _PAGE_WHERE: LiteralString = """
@@ -182,6 +183,11 @@ async def of_document(connection: Connection, document: str) -> list[PromiseRow]
 
 async def by_id(connection: Connection, promise_id: UUID) -> PromiseRow | None:
     return await _one(connection, _BY_ID, {"id": promise_id})
+
+
+async def by_ids(connection: Connection, ids: Sequence[UUID]) -> list[PromiseRow]:
+    """Read promises in any order; unknown ids are left out."""
+    return await _many(connection, _BY_IDS, {"ids": list(ids)})
 
 
 async def lock(connection: Connection, promise_id: UUID) -> PromiseRow | None:

@@ -37,15 +37,17 @@ _COUNT_ALL: LiteralString = """
 """
 # What was said in a call is told with the call, not line by line between the messages.
 _CONTACT_INDEX: LiteralString = """
-    SELECT at, message_id, call_id, request_id FROM (
+    SELECT at, message_id, call_id, request_id, promise_id FROM (
         SELECT m.created_at AS at, 0 AS place, m.seq AS number, m.id AS message_id, NULL::uuid AS call_id,
-               NULL::uuid AS request_id
+               NULL::uuid AS request_id, NULL::uuid AS promise_id
         FROM conversations c JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
         WHERE c.contact_id = %(contact_id)s AND m.call_id IS NULL
         UNION ALL
-        SELECT created_at, 2, 0, NULL, id, NULL FROM calls WHERE contact_id = %(contact_id)s
+        SELECT created_at, 2, 0, NULL, id, NULL, NULL FROM calls WHERE contact_id = %(contact_id)s
         UNION ALL
-        SELECT created_at, 1, 0, NULL, NULL, id FROM call_requests WHERE contact_id = %(contact_id)s
+        SELECT created_at, 1, 0, NULL, NULL, id, NULL FROM call_requests WHERE contact_id = %(contact_id)s
+        UNION ALL
+        SELECT created_at, 3, 0, NULL, NULL, NULL, id FROM promises WHERE contact_id = %(contact_id)s
     ) AS entries
     ORDER BY at DESC, place DESC, number DESC LIMIT %(limit)s OFFSET %(offset)s
 """
@@ -55,6 +57,7 @@ _CONTACT_COUNT: LiteralString = """
             WHERE c.contact_id = %(contact_id)s AND m.call_id IS NULL)
          + (SELECT count(*) FROM calls WHERE contact_id = %(contact_id)s)
          + (SELECT count(*) FROM call_requests WHERE contact_id = %(contact_id)s)
+         + (SELECT count(*) FROM promises WHERE contact_id = %(contact_id)s)
 """
 _MESSAGES: LiteralString = f"SELECT {_MESSAGE} FROM messages WHERE id = ANY(%(ids)s)"
 _TURNS: LiteralString = (
@@ -82,18 +85,19 @@ class _Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContactEntry:
-    """One thing that happened with a contact: exactly one of the three is named."""
+    """One thing that happened with a contact: exactly one of the four is named."""
 
     at: datetime
     message_id: UUID | None
     call_id: UUID | None
     request_id: UUID | None
+    promise_id: UUID | None
 
 
 async def contact_index(
     connection: Connection, contact_id: UUID, *, limit: int, offset: int
 ) -> tuple[list[ContactEntry], int]:
-    """List messages of all conversations, calls and requested calls of a contact, newest first, and count them."""
+    """List messages of all conversations, calls, call requests and promises of a contact, newest first; count them."""
     parameters = {"contact_id": contact_id, "limit": limit, "offset": offset}
     async with connection.cursor(row_factory=class_row(ContactEntry)) as cursor:
         await cursor.execute(_CONTACT_INDEX, parameters)

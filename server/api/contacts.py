@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from domain.documents import mask_document
 from server.api.conversations import Message
 from server.api.voice.calls import CallRequest, CallWithTalk
+from server.api.voice.promises import Promise
 from server.api.wire import Given, Limit, Offset, Page, Sent, Text
 from server.auth import ProcessDeps, ReadsContacts, ReadsConversations, WritesContacts
 from services import contact_timeline, contacts_admin
@@ -68,14 +69,15 @@ def _values(row: ContactRow) -> dict[str, Any]:
 
 
 class ContactTimelineEntry(Given):
-    """A message, a call with what was said in it, or a call that was asked for; the other two are null."""
+    """A message, a call with what was said in it, a call that was asked for, or a promise; the others are null."""
 
-    type: Literal["message", "call", "call_request"]
+    type: Literal["message", "call", "call_request", "promise"]
     at: datetime
     conversation_id: UUID | None
     message: Message | None = None
     call: CallWithTalk | None = None
     call_request: CallRequest | None = None
+    promise: Promise | None = None
 
     @classmethod
     def of(cls, item: TimelineItem) -> "ContactTimelineEntry":
@@ -88,6 +90,11 @@ class ContactTimelineEntry(Given):
             return cls(
                 type="call_request", at=item.at, conversation_id=item.request.conversation_id,
                 call_request=CallRequest.model_validate(item.request),
+            )  # fmt: skip
+        if item.promise is not None:
+            return cls(
+                type="promise", at=item.at, conversation_id=item.promise.conversation_id,
+                promise=Promise.of(item.promise),
             )  # fmt: skip
         if item.message is None:
             raise LookupError("a timeline names something that is gone")
@@ -135,7 +142,7 @@ async def get_contact(deps: ProcessDeps, caller: ReadsContacts, contact_id: UUID
     )
 
 
-@router.get("/{contact_id}/timeline", summary="List messages, calls and calls asked for together, newest first")
+@router.get("/{contact_id}/timeline", summary="List messages, calls, call requests and promises, newest first")
 async def list_timeline(
     deps: ProcessDeps, caller: ReadsConversations, contact_id: UUID, limit: Limit = 50, offset: Offset = 0
 ) -> Page[ContactTimelineEntry]:

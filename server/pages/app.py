@@ -2,23 +2,26 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
+from uuid import UUID
 
 from fastapi import FastAPI, Request
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from domain.ports import JobQueue
+from domain.ports import Clock, JobQueue
 from server.pages.frame import LANGUAGE_COOKIE, THEME_COOKIE, Frame
 from server.pages.phone_calls import Exchange
 from server.pages.simulator import AWAY, DATABASE_SECONDS, SimulatorPage
-from server.pages.words import WORDS, choose_language
+from server.pages.timeline import TimelinePage, timeline_frame_words
+from server.pages.words import WORDS, Language, Words, choose_language
 from server.simulation import SimulatorApi, find_api_url
 from services.simulation import Simulation, Simulator
+from store.database import Database
 from wiring.bell import TurnBell
 from wiring.deps import Deps, open_deps
 from wiring.settings import Settings, load_settings
@@ -38,6 +41,8 @@ _MOST_NUMBER_DIGITS: Final = 3
 class PageParts:
     """What the pages of a process share."""
 
+    database: Database
+    clock: Clock
     simulation: Simulation
     api: SimulatorApi
     bell: TurnBell
@@ -51,7 +56,10 @@ class PageParts:
             SimulatorApi(find_api_url(deps.settings)),
         )
         exchange = Exchange(simulation=simulation, api_url=api.base_url, http=deps.http, clock=deps.clock)
-        return cls(simulation=simulation, api=api, bell=deps.bell, queue=deps.queue, exchange=exchange)
+        return cls(
+            database=deps.database, clock=deps.clock, simulation=simulation, api=api, bell=deps.bell, queue=deps.queue,
+            exchange=exchange,
+        )  # fmt: skip
 
 
 def create_pages_app(settings: Settings | None = None) -> FastAPI:
@@ -77,8 +85,12 @@ def create_pages_app(settings: Settings | None = None) -> FastAPI:
     async def simulator_page(request: Request, contact: str = "") -> None:
         await _show_simulator(app.state.parts, request, contact)
 
+    async def timeline_page(request: Request, contact_id: str) -> None:
+        _show_timeline(app.state.parts, request, contact_id)
+
     for path in ("/", "/simulator"):
         ui.page(path, title="Master IA", response_timeout=30)(simulator_page)
+    ui.page("/contacts/{contact_id}", title="Master IA", response_timeout=30)(timeline_page)
     kept = chosen.pages_storage_secret
     ui.run_with(
         app,
@@ -97,13 +109,8 @@ def create_pages_app(settings: Settings | None = None) -> FastAPI:
 
 
 async def _show_simulator(parts: PageParts, request: Request, contact: str) -> None:
-    language = choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
-    words = WORDS[language]
-    ui.page_title(f"{words.title} · Master IA")
-    ui.add_css(files("server.pages").joinpath("pages.css").read_text("utf-8"))
-    ui.add_head_html(_VISIBILITY)
-    ui.add_head_html(_LANGUAGE.format(words.html_language))
-    frame = Frame(words=words, language=language, theme=request.cookies.get(THEME_COOKIE))
+    language = _language(request)
+    frame = _frame(request, WORDS[language], language)
     page = SimulatorPage(
         simulation=parts.simulation, api=parts.api, bell=parts.bell, queue=parts.queue, exchange=parts.exchange,
         frame=frame, language=language, simulator=await _find(parts), number=_number(contact),
@@ -112,9 +119,37 @@ async def _show_simulator(parts: PageParts, request: Request, contact: str) -> N
     page.build()
     frame.build_tabs()
     page.build_ring()
+    _follow_visibility(page.set_visible)
 
+
+def _show_timeline(parts: PageParts, request: Request, contact_id: str) -> None:
+    language = _language(request)
+    frame = _frame(request, timeline_frame_words(language), language)
+    page = TimelinePage(
+        database=parts.database, simulation=parts.simulation, clock=parts.clock, frame=frame, language=language,
+        contact_id=_id(contact_id),
+    )  # fmt: skip
+    frame.build()
+    page.build()
+    _follow_visibility(page.set_visible)
+
+
+def _language(request: Request) -> Language:
+    return choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def _frame(request: Request, words: Words, language: Language) -> Frame:
+    """Begin a page: its title, look and frame."""
+    ui.page_title(f"{words.title} · Master IA")
+    ui.add_css(files("server.pages").joinpath("pages.css").read_text("utf-8"))
+    ui.add_head_html(_VISIBILITY)
+    ui.add_head_html(_LANGUAGE.format(words.html_language))
+    return Frame(words=words, language=language, theme=request.cookies.get(THEME_COOKIE))
+
+
+def _follow_visibility(set_visible: Callable[[bool], None]) -> None:
     def looked(event: GenericEventArguments) -> None:
-        page.set_visible(bool(event.args))
+        set_visible(bool(event.args))
 
     ui.on("page_visibility", looked)
 
@@ -125,6 +160,13 @@ async def _find(parts: PageParts) -> Simulator | None:
             return await parts.simulation.find()
     except AWAY:
         return None  # the page opens, says so, and looks again
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _number(text: str) -> int | None:

@@ -15,6 +15,7 @@ from server.pages.frame import Frame
 from server.pages.markup import set_text, tag
 from server.pages.people_view import PeopleView, avatar
 from server.pages.phone_calls import Exchange, PhoneCalls
+from server.pages.timeline_words import TIMELINE_WORDS
 from server.pages.trace_view import TraceView
 from server.pages.words import SUGGESTIONS, WORDS, Language
 from server.simulation import ApiUnreachable, Draft, SimulatedCustomer, SimulatorApi
@@ -71,7 +72,12 @@ class SimulatorPage:
                 self._build_phone()
                 self._calls.build()
             with tag("section", "panel trace", attributes={"aria-label": self._words.tab_trace}):
-                tag("div", "panel-title", text=self._words.trace_title)
+                with tag("div", "panel-title trace-title"):
+                    tag("span", text=self._words.trace_title)
+                    history = TIMELINE_WORDS[self._language].open_timeline
+                    self._timeline = tag("a", "trace-link", text=history, icon="clock")
+                    self._timeline.props["data-testid"] = "open-timeline"
+                    self._timeline.set_visibility(False)  # until somebody is there whose it is
                 self._trace = TraceView(words=self._words, language=self._language)
         self._timer = ui.timer(POLL_SECONDS, self.tick)
 
@@ -151,11 +157,20 @@ class SimulatorPage:
         self._fill_blank(self._words.empty_chat_title, self._words.empty_chat_text.format(name=name.split()[0]), name)
         self._composer.open((SUGGESTIONS[0], person.typed_document, *SUGGESTIONS[1:]))
         self._call_button.set_visibility(True)
+        self._link_timeline()
         ui.run_javascript(
             f"history.replaceState(null, '', '?contact={number}');"
             "const board = document.querySelector('.board');"
             "if (board.dataset.tab === 'people') board.dataset.tab = 'chat';"
         )
+
+    def _link_timeline(self) -> None:
+        """Lead to the timeline of whoever is chosen, once the person is known to the service."""
+        person = self._people.get(self._number) if self._number is not None else None
+        contact_id = person.situation.contact_id if person is not None else None
+        if contact_id is not None:
+            self._timeline.props["href"] = f"/contacts/{contact_id}"
+        self._timeline.set_visibility(contact_id is not None)
 
     def _read_from_the_start(self, simulator: Simulator, person: DemoPerson) -> None:
         self._customer = SimulatedCustomer(
@@ -290,6 +305,7 @@ class SimulatorPage:
         is_first = not self._people
         self._people = {person.number: person for person in people}
         self._people_view.show(people)
+        self._link_timeline()
         if is_first:
             self._name_assistant(self._simulator)
             self._board.classes("is-ready")

@@ -52,6 +52,7 @@ CREATE INDEX calls_to_summarize ON calls (summary_due_at) WHERE summary_due_at I
 CREATE INDEX calls_of_request ON calls (tenant_id, request_id) WHERE request_id IS NOT NULL;
 
 -- What a call left, for its summary and for whoever takes it over.
+CREATE INDEX promises_of_contact ON promises (tenant_id, contact_id);
 CREATE INDEX promises_of_conversation ON promises (tenant_id, conversation_id) WHERE conversation_id IS NOT NULL;
 CREATE INDEX payment_claims_of_conversation ON payment_claims (tenant_id, conversation_id);
 CREATE INDEX events_of_conversation ON events (tenant_id, conversation_id) WHERE conversation_id IS NOT NULL;
