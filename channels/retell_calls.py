@@ -125,7 +125,7 @@ class RetellCall:
     disconnection_reason: str | None = None
     duration_seconds: int | None = None
     recording_url: str | None = None
-    cost_cents: int | None = None  # US cents, as Retell charges
+    cost_usd_cents: int | None = None
     transferred_to: str | None = None
     is_voicemail: bool = False
     transcript: tuple[Said, ...] = ()
@@ -185,7 +185,7 @@ def read_call(value: object) -> RetellCall | None:
         agent_id=as_id(call.get("agent_id")), agent_version=_word(call.get("agent_version")),
         status=_word(call.get("call_status")), disconnection_reason=_word(call.get("disconnection_reason")),
         duration_seconds=_duration(call), recording_url=_url(call.get("recording_url")),
-        cost_cents=_cents(as_object(call.get("call_cost")).get("combined_cost")),
+        cost_usd_cents=_cents(as_object(call.get("call_cost")).get("combined_cost")),
         transferred_to=_destination(call.get("transfer_destination")),
         is_voicemail=analysis.get("in_voicemail") is True,
         transcript=tuple(_said(call.get("transcript_object"))),

@@ -98,7 +98,7 @@ class EndReport:
 
     reason: str
     recording_url: str | None
-    cost_cents: int | None  # of the currency the account is billed in
+    cost_usd_cents: int | None  # Vapi tells dollars
     transcript: tuple[Said, ...]
     transferred_to: str | None
     duration_seconds: int | None
@@ -205,7 +205,7 @@ def end_of(message: ServerMessage) -> EndReport:
     return EndReport(
         reason=_reason(as_text(content.get("endedReason"))),
         recording_url=as_text(artifact.get("recordingUrl")) or as_text(content.get("recordingUrl")),
-        cost_cents=_cents(content.get("cost")),
+        cost_usd_cents=_cents(content.get("cost")),
         transcript=said_in(message),
         transferred_to=_phone(as_object(content.get("destination"))),
         duration_seconds=_seconds(content),

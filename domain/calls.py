@@ -131,6 +131,11 @@ def minutes_cost(duration_seconds: int | None, *, cents_per_minute: int) -> int:
     return -(-(duration_seconds or 0) // 60) * cents_per_minute
 
 
+def cost_in_reais(cost_usd_cents: int, *, usd_brl_cents: int) -> int:
+    """Give in cents of a real what a provider bills in cents of a dollar; half a cent counts whole."""
+    return (cost_usd_cents * usd_brl_cents + 50) // 100
+
+
 def read_choice(digits: str) -> CallChoice | Literal["other"] | None:
     """Read the keypad: one of the choices, another key, or nothing pressed."""
     pressed = digits.strip()[:4]

@@ -48,6 +48,7 @@ class TenantSettings:
     sms_cost_cents: int = 12
     voice_cost_cents: int = 60
     voice_minute_cost_cents: int = 0  # where the provider tells no cost; 0: only the provider's counts
+    usd_brl_cents: int = 550  # what a dollar costs: Retell and Vapi bill in dollars, all our sums are in reais
     call_cost_ceiling_cents: int = 0  # a call is ended before it costs more; 0: none
     pix: PixKey | None = None
     boleto: BoletoAgreement | None = None
@@ -98,6 +99,7 @@ class TenantSettings:
             sms_cost_cents=number("sms_cost_cents", 12, least=0, most=10_000),
             voice_cost_cents=number("voice_cost_cents", 60, least=0, most=10_000),
             voice_minute_cost_cents=number("voice_minute_cost_cents", 0, least=0, most=10_000),
+            usd_brl_cents=number("usd_brl_cents", 550, most=10_000),
             call_cost_ceiling_cents=number("call_cost_ceiling_cents", 0, least=0, most=1_000_000),
             pix=PixKey(**pix) if pix else None,
             boleto=BoletoAgreement(**boleto) if boleto else None,

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -77,11 +77,18 @@ def _clean(value: object, *, depth: int) -> object:
 
 def hear_call(texts: Sequence[str], answered: int, dialogue: Sequence[BaseMessage], turn: TurnContext) -> Heard:
     """Read the customer's words as the graph does; new are those since the tools before the newest utterance."""
-    asked = next((str(message.text) for message in reversed(dialogue) if isinstance(message, AIMessage)), "")
+    asked = _asked(dialogue)
     messages: list[BaseMessage] = [HumanMessage(content=text) for text in texts[:answered]]
     messages.append(AIMessage(content=asked))
     messages += [HumanMessage(content=text) for text in texts[answered:]]
     return hear(messages, today=turn.today, medium=Medium.VOICE)
+
+
+def _asked(dialogue: Sequence[BaseMessage]) -> str:
+    """Give what the agent said before the customer's newest words; "um momento" said after them asks nothing."""
+    places = [place for place, message in enumerate(dialogue) if isinstance(message, HumanMessage)]
+    before = dialogue[: places[-1]] if places else dialogue
+    return next((str(message.text) for message in reversed(before) if isinstance(message, AIMessage)), "")
 
 
 def recognised(identity: Identity, dialogue: Sequence[BaseMessage], turn: TurnContext) -> Identity:
@@ -98,10 +105,23 @@ def recognised(identity: Identity, dialogue: Sequence[BaseMessage], turn: TurnCo
 def new_messages(call_id: UUID, request: ToolRequest, earlier: EarlierCalls) -> list[BaseMessage]:
     """Give what was said since the last tool call, with ids of its own so that nothing is remembered twice."""
     if request.dialogue:
-        return list(request.dialogue[-_MOST_NEW_MESSAGES:])
+        return list(_named(call_id, request.dialogue, known=earlier.known))[-_MOST_NEW_MESSAGES:]
     first = max(earlier.known, len(request.texts) - _MOST_NEW_MESSAGES)
     return [
         HumanMessage(content=text, id=str(uuid5(call_id, f"utterance:{place}")))
         for place, text in enumerate(request.texts)
         if place >= first and text
     ]
+
+
+def _named(call_id: UUID, dialogue: Sequence[BaseMessage], *, known: int) -> Iterator[BaseMessage]:
+    """Name what a transcript holds by its place there, and leave out what came before the utterances known already."""
+    heard = said = 0
+    for message in dialogue:
+        is_heard = isinstance(message, HumanMessage)
+        name = f"utterance:{heard}" if is_heard else f"said:{said}"
+        heard, said = heard + is_heard, said + (not is_heard)
+        if message.id is not None:  # whoever gives ids knows what is new
+            yield message
+        elif heard > known or (heard == known and not is_heard):
+            yield message.model_copy(update={"id": str(uuid5(call_id, name))})

@@ -10,14 +10,12 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import structlog
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
-from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_function
-from langgraph.graph import END, START, StateGraph
 
 from agents.prices import cost_usd
 from agents.talk import Agent, Talk, TalkInput, use_tools
@@ -25,6 +23,7 @@ from agents.turn_context import Heard
 from domain.messages import Medium
 from domain.turns import AGENTS, AgentName, Agreement, Evidence, Identity, TurnContext, TurnOutcome
 from graphs.conversation import identity_of, known_evidence
+from graphs.hosted_memory import CallMemory
 from graphs.hosted_requests import (
     MOST_TEXTS,
     ToolRequest,
@@ -34,9 +33,8 @@ from graphs.hosted_requests import (
     read_request,
     recognised,
 )
-from graphs.memory import carry
-from graphs.saver import RUN_KEY, CommittedRun, CommittedSaver
-from graphs.state import ConversationState, bounded, surplus
+from graphs.saver import CommittedSaver
+from graphs.state import ConversationState, bounded
 from services.call_desk import OpenedCall
 from services.call_parts import send_by_message, text_thread
 from services.call_turns import CallTurns, call_context
@@ -120,8 +118,7 @@ class HostedTools:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._saver = CommittedSaver(deps.database.graph_pool)
-        self._memory = _memory_graph().compile(checkpointer=self._saver)
+        self._memory = CallMemory(CommittedSaver(deps.database.graph_pool))
         self._tools = {tool.name: tool for agent in AGENTS for tool in offered_on(Medium.VOICE, TOOLS_BY_AGENT[agent])}
         self._locks: weakref.WeakValueDictionary[UUID, asyncio.Lock] = weakref.WeakValueDictionary()
         self._call_turns = CallTurns(
@@ -178,7 +175,7 @@ class HostedTools:
             turn = await self._turn(connection, opened, row) if row else None
         if turn is None:
             return None
-        state, _ = await self._state(turn)
+        state, _ = await self._memory.recall(turn)
         heard = hear_call((), 0, (), turn.context)
         return Known(
             turn=turn.context, identity=identity_of(state, turn.context), proposal=state.get("proposal"),
@@ -286,25 +283,9 @@ class HostedTools:
             call=call_context(opened, has_text_thread=thread is not None),
         )  # fmt: skip
 
-    async def _state(self, turn: LoadedTurn) -> tuple[ConversationState, ConversationState]:
-        """Read what the conversation remembers, and apart from it what it takes up from the contact's newer one."""
-        own = await self._read(str(turn.conversation.id), turn.conversation.checkpoint_id)
-        taken: ConversationState = {}
-        if turn.carried is not None:
-            other = await self._read(str(turn.carried.conversation_id), turn.carried.checkpoint_id)
-            carried = carry(own, other, medium=Medium.VOICE, turn_seq=turn.context.turn_seq)
-            taken = cast(ConversationState, carried)
-        messages = [*own.get("messages", ()), *taken.get("messages", ())]
-        return cast(ConversationState, {**own, **taken, "messages": messages}), taken
-
-    async def _read(self, thread_id: str, checkpoint_id: str | None) -> dict[str, Any]:
-        run = CommittedRun(starts_from=checkpoint_id)
-        found = await self._saver.aget_tuple({"configurable": {"thread_id": thread_id, RUN_KEY: run}})
-        return dict(found.checkpoint["channel_values"]) if found else {}
-
     async def _listen(self, turn: LoadedTurn, request: ToolRequest, earlier: EarlierCalls) -> _Used:
         """Begin a turn: what is remembered, what the customer said, who that shows them to be."""
-        state, taken = await self._state(turn)
+        state, taken = await self._memory.recall(turn)
         heard = hear_call(request.texts, earlier.answered, request.dialogue, turn.context)
         spoken = request.dialogue or [
             message for text in request.texts for message in (AIMessage(content=""), HumanMessage(content=text))
@@ -366,26 +347,7 @@ class HostedTools:
             "promise": talk.promise,
             "evidence": bounded([*known_evidence(state, used.heard), *talk.evidence]),
         }
-        changed = {key: value for key, value in remembered.items() if value != state.get(key)}
-        messages = [*used.taken.get("messages", ()), *surplus(state["messages"], coming=len(new)), *new]
-        run = CommittedRun(starts_from=used.turn.conversation.checkpoint_id)
-        config: RunnableConfig = {"configurable": {"thread_id": str(used.turn.conversation.id), RUN_KEY: run}}
-        update = cast(ConversationState, {**used.taken, **changed, "messages": messages})
-        await self._memory.ainvoke(update, config, durability="exit")
-        return run.written
-
-
-def _memory_graph() -> StateGraph[ConversationState, None, ConversationState, ConversationState]:
-    """Build the smallest graph over the conversation's state: its input is what a tool changed."""
-    graph = StateGraph(ConversationState)
-    graph.add_node("hosted_tool", _nothing_more)
-    graph.add_edge(START, "hosted_tool")
-    graph.add_edge("hosted_tool", END)
-    return graph
-
-
-async def _nothing_more(state: ConversationState) -> dict[str, object]:
-    return {}
+        return await self._memory.write(used.turn.conversation, state, taken=used.taken, remembered=remembered, new=new)
 
 
 def _of_earlier_utterance(proposal: Agreement | None, earlier: EarlierCalls, turn_seq: int) -> Agreement | None:

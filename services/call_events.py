@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from store import calls
+from domain.calls import cost_in_reais
+from domain.tenants import TenantSettings
+from store import calls, tenants
 from store.database import Connection
 
 _LONGEST_WORD = 120
 _LONGEST_URL = 2000
 _LONGEST_TEXT = 4000
 _MOST_ENTRIES = 2000
-_MOST_CENTS = 100_000_000
+_MOST_CENTS = 10_000_000
 _MOST_SECONDS = 24 * 3600
 
 
@@ -25,7 +27,7 @@ class CallFacts:
 
     disconnection_reason: str | None = None  # the provider's own word
     recording_url: str | None = None
-    cost_cents: int | None = None
+    cost_usd_cents: int | None = None  # Retell and Vapi bill in dollars
     provider_transcript: Sequence[Mapping[str, object]] | None = None
     agent_version: str | None = None
     answered_by: str | None = None
@@ -36,15 +38,20 @@ class CallFacts:
 async def note_ended(connection: Connection, call_id: UUID, facts: CallFacts, *, now: datetime) -> bool:
     """Keep what a provider tells of a call, in any order and as often as it likes. False: there is no such call.
 
-    The status itself moves through `services.calls.receive_report` alone.
+    The status itself moves through `services.calls.receive_report` alone. Costs are kept in reais, at the tenant's
+    rate of the moment.
     """
     call = await calls.lock(connection, call_id)
     if call is None:
         return False
+    tenant = await tenants.by_id(connection, call.tenant_id)
+    rate = (tenant.settings if tenant else TenantSettings()).usd_brl_cents
+    billed = _within(facts.cost_usd_cents, _MOST_CENTS)
     await calls.note_facts(
         connection, call_id,
         disconnection_reason=_word(facts.disconnection_reason), recording_url=_url(facts.recording_url),
-        cost_cents=_within(facts.cost_cents, _MOST_CENTS), provider_transcript=_transcript(facts.provider_transcript),
+        cost_cents=None if billed is None else cost_in_reais(billed, usd_brl_cents=rate),
+        provider_transcript=_transcript(facts.provider_transcript),
         agent_version=_word(facts.agent_version), answered_by=_word(facts.answered_by),
         transferred_to=_word(facts.transferred_to), duration_seconds=_within(facts.duration_seconds, _MOST_SECONDS),
     )  # fmt: skip

@@ -174,7 +174,8 @@ async def expected(database: Database, account: OpenAccount, told: RetellCall) -
 
 def facts_of(told: RetellCall) -> CallFacts:
     return CallFacts(
-        disconnection_reason=told.disconnection_reason, recording_url=told.recording_url, cost_cents=told.cost_cents,
+        disconnection_reason=told.disconnection_reason, recording_url=told.recording_url,
+        cost_usd_cents=told.cost_usd_cents,
         provider_transcript=[_entry(said) for said in told.transcript] or None, agent_version=told.agent_version,
         answered_by=told.ending.answered_by, transferred_to=told.transferred_to,
         duration_seconds=told.duration_seconds,

@@ -12,6 +12,7 @@ from typing import cast
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from starlette.requests import ClientDisconnect
 
 from channels.base import ChannelError, WebhookRequest
@@ -206,9 +207,13 @@ async def _run(request: Request, deps: Deps, account: OpenAccount, wanted: Funct
             account = await account_of(deps.database, deps.accounts, account, told.our_number)
             opened = await _desk(deps).begin(account, await expected(deps.database, account, told))
             texts = [said.text for said in told.transcript if said.role == "user"]
+            dialogue: list[AnyMessage] = [
+                HumanMessage(content=said.text) if said.role == "user" else AIMessage(content=said.text)
+                for said in told.transcript
+            ]
             return "answered", await tools.run(
-                opened, name=name, arguments=wanted.arguments, customer_texts=texts
-            )  # fmt: skip
+                opened, name=name, arguments=wanted.arguments, customer_texts=texts, dialogue=dialogue
+            )
     except NotFound:
         return "unknown_call", _UNKNOWN_CALL
     except (*UNAVAILABLE, TimeoutError, ChannelError) as error:

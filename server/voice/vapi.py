@@ -290,7 +290,7 @@ def _facts(end: EndReport) -> CallFacts:
     return CallFacts(
         disconnection_reason=end.reason,
         recording_url=end.recording_url,
-        cost_cents=end.cost_cents,
+        cost_usd_cents=end.cost_usd_cents,
         provider_transcript=[
             {"role": said.role, "text": said.text, "startSeconds": said.start_seconds} for said in end.transcript
         ],

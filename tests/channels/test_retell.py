@@ -321,7 +321,7 @@ def test_facts_of_an_ended_call_are_read() -> None:
     assert told is not None
     call = told.call
     assert call is not None
-    assert (call.cost_cents, call.duration_seconds) == (14, 73)
+    assert (call.cost_usd_cents, call.duration_seconds) == (14, 73)
     assert call.recording_url == "https://exemplo.invalid/rec.wav"
     assert [(said.role, said.start_seconds) for said in call.transcript] == [
         ("agent", 0.6), ("user", 2.1), ("agent", None), ("user", None),
@@ -367,7 +367,7 @@ def test_wrong_types_are_left_out(changes: dict[str, Any]) -> None:
     call = read_call({**ended(call_object(call_id="c1")), **changes})
     assert call is not None
     assert call.provider_call_id == "c1"
-    assert call.cost_cents is None
+    assert call.cost_usd_cents is None
     assert call.recording_url is None
     assert call.call_id is None
 

@@ -342,7 +342,7 @@ def test_recorded_messages_are_read() -> None:
     report = read(recorded("end_of_call_report"))
     assert status_of(report) == replace(ended, duration_seconds=73)
     end = end_of(report)
-    assert (end.reason, end.cost_cents, end.duration_seconds) == ("customer-ended-call", 12, 73)
+    assert (end.reason, end.cost_usd_cents, end.duration_seconds) == ("customer-ended-call", 12, 73)
     assert end.recording_url == "https://exemplo.invalid/r.wav"
     assert end.transcript == (
         Said(role="agent", text="Olá", start_seconds=1.0), Said(role="user", text="oi", start_seconds=2.0),
@@ -482,7 +482,7 @@ def test_our_id_comes_back() -> None:
 
 @pytest.mark.parametrize("cost", [-1, 1e300, "NaN", None, True, [1], "x"])
 def test_absurd_cost_is_no_cost(cost: object) -> None:
-    assert end_of(read(message("end-of-call-report", cost=cost))).cost_cents is None
+    assert end_of(read(message("end-of-call-report", cost=cost))).cost_usd_cents is None
 
 
 JSON = st.recursive(

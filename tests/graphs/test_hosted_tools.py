@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from domain.messages import Provider
 from domain.ports import CrmUnavailable, DebtStatement
@@ -38,6 +38,15 @@ class Line:
         """Let the customer say something, then the agent call a tool."""
         self.texts += said
         return read(await self.tools.run(self.opened, name=name, arguments=arguments, customer_texts=self.texts))
+
+    async def follow(self, name: str, *lines: str, **arguments: Any) -> dict[str, Any]:
+        """Let the agent call a tool, with all that both sides said, the agent first."""
+        return read(
+            await self.tools.run(
+                self.opened, name=name, arguments=arguments, customer_texts=list(lines[1::2]),
+                dialogue=transcript(*lines),
+            )
+        )  # fmt: skip
 
     async def conversation(self) -> ConversationRow:
         async with self.demo.deps.database.tenant(self.opened.tenant_id) as connection:
@@ -289,6 +298,38 @@ async def test_name_said_to_the_agents_question_confirms_who_was_expected(demo: 
     assert read(answer)["ok"] is True
     said = [message.content for message in (await line.state())["messages"] if message.content]
     assert [text for text in said if text in {d.content for d in dialogue}] == ["Olá! Falo com Maria?", "sim, sou eu"]
+
+
+def transcript(*lines: str) -> list[AnyMessage]:
+    """Give what a webhook tells of both sides, the agent first: without ids."""
+    return [HumanMessage(content=line) if place % 2 else AIMessage(content=line) for place, line in enumerate(lines)]
+
+
+async def test_dialogue_of_a_webhook_confirms_who_was_expected_and_is_remembered_once(demo: Demo) -> None:
+    await demo.customer(MARIA).talk("oi, quero ver minha fatura", "529.982.247-25")
+    demo.clock.advance(timedelta(minutes=1))
+    line = await ring(demo)
+    said = ["Olá! Falo com Maria?", "sim, sou eu", "Só um instante, vou consultar."]
+    found = await line.follow("consultar_faturas_cpf", *said, cpf_cnpj="confirmado")
+    assert (found["ok"], found["total"]) == (True, "R$ 239,80")
+    said[-1] += " O total é R$ 239,80. Quando consegue pagar?"  # the transcript grows
+    said += ["pago tudo dia 27", "Deixa eu ver."]
+    assert (await line.follow("registrar_promessa_pagamento", *said, **PROMISE))["situacao"] == "aguardando_confirmacao"
+    said[-1] = "Fica R$ 239,80 na sexta-feira, dia 27/11/2026. Posso registrar?"
+    said += ["pode sim", "Um momento."]
+    assert (await line.follow("registrar_promessa_pagamento", *said, **PROMISE))["situacao"] == "registrada"
+    assert len(await demo.customer(MARIA).pending()) == 1
+    kept = [str(message.content) for message in (await line.state())["messages"] if message.content]
+    assert [text for text in kept if text in said] == said
+
+
+async def test_strangers_yes_to_another_question_confirms_nobody(demo: Demo) -> None:
+    await demo.customer(MARIA).talk("oi, quero ver minha fatura", "529.982.247-25")
+    demo.clock.advance(timedelta(minutes=1))
+    line = await ring(demo)
+    said = ("Olá! Falo com Maria?", "é a irmã dela", "Pode me passar para ela?", "sim", "Um momento.")
+    refused = await line.follow("consultar_faturas_cpf", *said, cpf_cnpj="confirmado")
+    assert refused["ok"] is False
 
 
 async def test_offer_made_in_writing_is_read_back_in_the_call_before_a_yes_counts(demo: Demo) -> None:

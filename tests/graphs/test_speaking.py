@@ -14,7 +14,7 @@ from agents.refiner import HOLDING_REPLY
 from domain.effects import HandOff, RecordPromise
 from domain.messages import Medium
 from domain.turns import TurnOutcome
-from graphs.turn import run_turn
+from graphs.turn import Ear, run_turn
 from tests.agents.scripted_model import ScriptedModel, Streamed, StreamingModel, calls
 from tests.graphs.rig import MARIA, Rig, open_rig, spoken
 
@@ -30,6 +30,7 @@ class Call:
     model: ScriptedModel | None
     heard: list[str] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
+    worked: list[bool] = field(default_factory=list)
 
     def _say(self, sentence: str) -> None:
         self.heard.append(sentence)
@@ -39,7 +40,8 @@ class Call:
         self.heard.clear()
         outcome, self.rig.checkpoint_id = await run_turn(
             self.rig.graph, context=self.rig.context, messages=[HumanMessage(content=text)],
-            thread_id=str(self.rig.context.conversation_id), checkpoint_id=self.rig.checkpoint_id, say=self._say,
+            thread_id=str(self.rig.context.conversation_id), checkpoint_id=self.rig.checkpoint_id,
+            ear=Ear(say=self._say, at_work=self.worked.append),
         )  # fmt: skip
         self.rig.outcomes.append(outcome)
         self.rig.context = replace(self.rig.context, turn_seq=self.rig.context.turn_seq + 1, is_first_reply=False)
@@ -142,6 +144,7 @@ async def test_words_before_a_tool_call_count_as_said(database_url: str) -> None
         assert call.model is not None
         before = [item for item in call.model.asked[1] if isinstance(item, AIMessage) and item.tool_calls]
         assert [item.content for item in before] == ["Só um instante, vou consultar."]
+        assert call.worked == [True, False]
         history = await call.history()
         assert [type(item) for item in history] == [HumanMessage, AIMessage, ToolMessage, AIMessage]
         assert (history[1].content, history[3].content) == ("", spoken(outcome))

@@ -341,6 +341,27 @@ async def test_bad_channel_accounts_are_refused(api: Api, headers: dict[str, str
     assert await api.count("channel_accounts") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("holding_sound_url", "https://sons.exemplo.com.br/espera.mp3", "http://sons.exemplo.com.br/espera.mp3"),
+        ("transcription_language", "multi", "português!"),
+    ],
+)
+async def test_settings_of_a_line_are_checked(
+    api: Api, headers: dict[str, str], name: str, good: str, bad: str
+) -> None:
+    for place, (value, status) in enumerate(((good, 201), (bad, 422))):
+        body = {
+            "provider": "twilio_voice", "externalId": f"+55114000123{place}", "displayName": "x", "secrets": {},
+            "settings": {name: value},
+        }  # fmt: skip
+        answer = await api.http.post("/api/v1/channel-accounts", headers=headers, json=body)
+        assert answer.status_code == status
+    body = {"provider": "retell", "externalId": "x", "displayName": "x", "secrets": {}, "settings": {name: good}}
+    assert (await api.http.post("/api/v1/channel-accounts", headers=headers, json=body)).status_code == 422
+
+
 async def test_check_asks_the_provider(api: Api, headers: dict[str, str], account_of: MakeAccount) -> None:
     account = await account_of(Provider.SIMULATOR)
     answer = await api.http.post(f"/api/v1/channel-accounts/{account.id}/check", headers=headers)

@@ -12,7 +12,9 @@ import pytest
 from channels.base import Unavailable
 from domain.messages import ErrorClass, Provider
 from server.api.voice import calls as routes
+from store import promises
 from store.channel_accounts import AccountRow
+from store.promises import PromiseRow
 from tests.business_world import PHONE, World, make_world
 from tests.factories import make_account
 from tests.fakes.voice_line import FakeLine
@@ -257,6 +259,22 @@ async def test_short_calls_of_the_day_are_counted_per_number(calls: Calls) -> No
             "status": "active", "ended": 2, "short": 1, "shortShare": 0.5,
         }
     ]  # fmt: skip
+
+
+async def test_timeline_of_a_contact_holds_promises_with_the_document_masked(calls: Calls) -> None:
+    promise = PromiseRow(
+        id=uuid4(), protocol="P1", document="52998224725", contact_id=calls.world.contact_id, conversation_id=None,
+        turn_seq=None, amount_cents=11990, due_on=NOW.date(), protected_until=NOW, method="Pix", notes=None,
+        status="pending", replaced_by=None, created_at=NOW, updated_at=NOW,
+    )  # fmt: skip
+    await calls.call(status="completed", minutes=-2)
+    async with calls.api.database.tenant(calls.world.tenant.id) as connection:
+        await promises.put(connection, calls.world.tenant.id, promise)
+    path = f"/api/v1/contacts/{calls.world.contact_id}/timeline"
+    body = (await calls.api.http.get(path, headers=calls.headers)).json()
+    assert (body["total"], [item["type"] for item in body["items"]]) == (2, ["promise", "call"])
+    told = body["items"][0]["promise"]
+    assert (told["amountCents"], told["document"], told["protocol"]) == (11990, "***.***.***-25", "P1")
 
 
 async def test_timeline_of_a_contact_holds_messages_calls_and_requests(calls: Calls) -> None:

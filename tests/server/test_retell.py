@@ -1,7 +1,8 @@
 """Retell's requests: signed or refused, in any order and as often as it likes, answered within its time."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -9,10 +10,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from langchain_core.messages import BaseMessage
 
 from channels.retell_calls import ENDINGS, Verdict
 from domain.calls import CallStatus
 from domain.campaigns import TargetOutcome, TargetState
+from services.call_desk import OpenedCall
 from store import opt_outs
 from tests.channels.lines import PAYLOADS
 from tests.factories import make_account, make_tenant
@@ -81,7 +84,7 @@ async def test_recorded_ending_gives_all_facts(world: RetellWorld) -> None:
     body["call"] |= {"call_id": made.call_id, "metadata": {"call_id": str(call.id)}}
     assert (await world.post(world.webhook, json.dumps(body).encode())).status_code == 204
     row = await world.call_of(target)
-    assert (row.cost_cents, row.recording_url) == (14, "https://exemplo.invalid/rec.wav")
+    assert (row.cost_cents, row.recording_url) == (77, "https://exemplo.invalid/rec.wav")
     assert row.provider_transcript is not None
     assert row.provider_transcript[0] == {"role": "agent", "text": "Olá, falo com a Maria?", "startSeconds": 0.6}
     assert [entry["role"] for entry in row.provider_transcript] == ["agent", "user", "agent", "user"]
@@ -445,6 +448,29 @@ async def test_tool_answers_and_a_repetition_gives_the_same(world: RetellWorld) 
     assert (told["ok"], told["quantidade"], told["total"]) == (True, 1, "R$ 119,90")
     assert len(await world.calls()) == 1
     assert await world.api.count("hosted_tool_calls") == 1
+
+
+@dataclass
+class NotedTools:
+    """What tools were asked with."""
+
+    dialogues: list[list[tuple[str, str]]] = field(default_factory=list)
+
+    async def run(
+        self, opened: OpenedCall, *, name: str, arguments: Mapping[str, object], customer_texts: Sequence[str],
+        dialogue: Sequence[BaseMessage] = (),
+    ) -> str:  # fmt: skip
+        self.dialogues.append([(message.type, str(message.content)) for message in dialogue])
+        return '{"ok": true}'
+
+
+async def test_tool_knows_what_both_sides_said(world: RetellWorld) -> None:
+    tools = world.api.app.state.hosted_tools = NotedTools()
+    recorded = json.loads((PAYLOADS / "retell/custom_function_request.json").read_bytes())["call"]["transcript_object"]
+    call = {**call_object(call_id="call_t"), "transcript_object": recorded}
+    body = json.dumps({"name": "consultar_faturas_cpf", "args": {}, "call": call}).encode()
+    assert (await world.post(functions(world), body)).json() == {"ok": True}
+    assert tools.dialogues == [[("ai", "Olá, falo com a Maria?"), ("human", "sim, sou eu")]]
 
 
 async def test_arguments_alone_need_the_rest_in_the_address(world: RetellWorld) -> None:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
 from agents.models import Factory
-from domain.call_greetings import NOBODY_THERE, STILL_THERE
+from domain.call_greetings import HOLDING, NOBODY_THERE, STILL_THERE
+from domain.ports import Crm
 from server.voice.retell_talk import Center
 from store.model_settings import put_platform_models
 from tests.call_world import CallWorld, open_call_world
 from tests.fakes.retell import RetellLine, call_object, serving
+from tests.fakes.slow_crm import serve_slow_crm
+from tests.fakes_clock import FakeClock
 from tests.graphs.demo_rig import MARIA
 from tests.server.conftest import make_app
 from tests.server.retell_world import PREFIX
@@ -69,8 +73,10 @@ async def until(what: str, is_so: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def open_phone(demo_database_url: str, *, factories: dict[str, Factory] | None = None) -> AsyncIterator[Phone]:
-    async with open_call_world(demo_database_url, factories=factories) as world:
+async def open_phone(
+    demo_database_url: str, *, factories: dict[str, Factory] | None = None, crm: Crm | None = None
+) -> AsyncIterator[Phone]:
+    async with open_call_world(demo_database_url, factories=factories, crm=crm, holding_seconds=0.05) as world:
         app = make_app(world.demo.deps.settings)
         center: Center = world.center
         app.state.deps, app.state.calls = world.demo.deps, center
@@ -97,6 +103,32 @@ async def test_negotiation_goes_from_text_to_a_broken_call_to_text_with_one_prom
     phone.world.demo.clock.advance(timedelta(minutes=2))
     assert "27/11/2026" in await maria.say("sim, pode registrar")
     assert [(row.amount_cents, row.status) for row in await maria.promises()] == [(23980, "pending")]
+
+
+async def test_slow_tool_is_bridged_by_words_that_leave_the_answer_open(demo_database_url: str) -> None:
+    async with (
+        serve_slow_crm() as crm,
+        httpx.AsyncClient(trust_env=False) as http,
+        open_phone(demo_database_url, crm=crm.client(http, FakeClock())) as phone,
+        phone.line() as line,
+    ):
+        await line.listen()
+        await phone.said_again(line, "quero ver minha fatura")
+        crm.hold()
+        phone.world.demo.clock.advance(timedelta(seconds=3))
+        saying = asyncio.create_task(line.say("529.982.247-25"))
+        await until("the customer is asked for patience", lambda: _is_said(line, HOLDING[0]))
+        assert not saying.done()
+        crm.release()
+        answer = await saying
+        assert answer.startswith(HOLDING[0])
+        assert "duzentos e trinta e nove reais" in answer
+        assert ("out", answer) in await phone.history()
+
+
+def _is_said(line: RetellLine, words: str) -> bool:
+    said = [frame for frame in line.frames if frame.get("content") == f"{words} "]
+    return bool(said) and said[0]["content_complete"] is False
 
 
 async def test_reconnect_goes_on_where_the_call_was_and_stores_nothing_twice(phone: Phone) -> None:

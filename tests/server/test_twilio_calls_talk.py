@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
 
 from channels import twilio_twiml
+from domain.call_greetings import HOLDING
 from domain.calls import CallStatus
 from domain.campaigns import TargetOutcome, TargetState
 from server.voice.relay_talk import Pace
 from store.calls import CallRow
 from tests.fakes.providers import TWILIO_SID
+from tests.fakes.slow_crm import serve_slow_crm
 from tests.fakes.twilio_calls import Script, TwilioCalls, run_fake_calls
 from tests.fakes.twilio_relay import RelayOffer, dial_in, read_offer
 from tests.fakes_clock import FakeClock
@@ -189,3 +192,30 @@ async def test_identity_is_not_asked_again_by_the_process_that_takes_over(
             reply = await again.reply()
     assert "sexta-feira" in reply
     assert "CPF" not in reply
+
+
+async def test_slow_tool_is_bridged_by_words_and_a_sound(
+    database_url: str, clock: FakeClock, fake: TwilioCalls
+) -> None:
+    sound = "https://sons.exemplo.com.br/espera.mp3"
+    async with serve_slow_crm() as crm, open_voice_world(
+        database_url, clock, fake, account={"holding_sound_url": sound},
+        service={"crm_api_url": crm.url, "crm_api_key": SecretStr("chave")},
+    ) as world, world.served() as base_url:  # fmt: skip
+        world.api.app.state.calls.holding_seconds = 0.05
+        call, offer = await answered(world)
+        async with dial_in(base_url, offer, call.provider_call_id or "") as caller:
+            await caller.reply()
+            await caller.say("sim, quero ver minha fatura")
+            await caller.reply()
+            crm.hold()
+            asked = crm.asked
+            await caller.say("529 982 247 25")
+            assert await caller.reply() == HOLDING[0]
+            assert (await caller.sound())["source"] == sound
+            assert crm.asked == asked + 1
+            crm.release()
+            answer = await caller.reply()
+            assert "duzentos e trinta e nove reais" in answer
+        said = await world.contacts.rows("SELECT text FROM messages WHERE direction = 'out' ORDER BY seq DESC LIMIT 1")
+        assert said == [{"text": f"{HOLDING[0]} {answer}"}]

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from domain.call_talk import ReplyDone, Say, ToolUsed
+from domain.call_talk import Hold, ReplyDone, Say, ToolUsed
 from server.voice.relay_talk import Pace, Replays
 from services.call_desk import CallDesk
 from store.calls import CallRow
@@ -196,6 +196,95 @@ async def test_nobody_is_asked_whether_they_are_there_while_the_answer_is_made(l
         line.session.say("Pronto.", reply=1)
         assert await caller.reply() == "Pronto."
     assert not [told for told in line.session.told if told[0] == "remind"]
+
+
+# --- the line's own manners
+
+
+async def set_line(line: Line, **settings: str) -> None:
+    """Give the number these settings."""
+    await line.world.contacts.execute(
+        f"UPDATE channel_accounts SET settings = settings || '{json.dumps(settings)}' WHERE provider = 'twilio_voice'"
+    )
+    line.world.api.deps.accounts.forget()
+
+
+SOUND = "https://sons.exemplo.com.br/espera.mp3"
+WAIT = "Só um instante, estou consultando aqui."
+
+
+async def test_sound_is_played_after_the_request_for_patience_until_the_answer(line: Line) -> None:
+    await set_line(line, holding_sound_url=SOUND)
+    line.center.answer = lambda session, text, reply: session.queue.put_nowait(Hold(reply=reply, text=WAIT))
+    async with line.dial() as caller:
+        await caller.reply()
+        await caller.say("quanto devo?")
+        assert await caller.reply() == WAIT
+        sound = await caller.sound()
+        assert sound == {"type": "play", "source": SOUND, "preemptible": True, "interruptible": True}
+        held = next(frame for frame in caller.frames if frame.get("token") == f"{WAIT} ")
+        assert held["preemptible"] is False  # the answer takes the place of the sound, not of the sentence
+        line.session.say("São duas faturas.", reply=1)
+        assert await caller.reply() == "São duas faturas."
+        assert "preemptible" not in caller.frames[-2]
+
+
+async def test_request_for_patience_is_the_beginning_of_the_answer_where_no_sound_is_set(line: Line) -> None:
+    await set_line(line, holding_sound_url="http://sons.exemplo.com.br/espera.mp3")  # Twilio takes https alone
+
+    def patient(session: ScriptedSession, text: str, reply: int) -> None:
+        session.queue.put_nowait(Hold(reply=reply, text=WAIT))
+        session.say("São duas faturas.", reply=reply)
+
+    line.center.answer = patient
+    async with line.dial() as caller:
+        await caller.reply()
+        await caller.say("quanto devo?")
+        assert await caller.reply() == f"{WAIT} São duas faturas."
+        assert caller.sounds.empty()
+
+
+async def test_customer_who_speaks_into_the_sound_silences_the_answer_that_was_waited_for(line: Line) -> None:
+    await set_line(line, holding_sound_url=SOUND)
+
+    def slow(session: ScriptedSession, text: str, reply: int) -> None:
+        if text == "quanto devo?":
+            session.queue.put_nowait(Hold(reply=reply, text=WAIT))
+        else:
+            session.say("Pois não?", reply=reply)
+
+    line.center.answer = slow
+    async with line.dial() as caller:
+        await caller.reply()
+        await caller.say("quanto devo?")
+        await caller.sound()
+        await caller.interrupt(WAIT)
+        await line.session.until("cut", WAIT)
+        line.session.say("São duas faturas.", reply=1)
+        await caller.say("deixa pra lá")
+        assert [await caller.reply() for _ in range(2)] == [WAIT, "Pois não?"]
+        assert "faturas" not in json.dumps(caller.frames)
+
+
+async def test_line_listens_in_the_language_its_settings_name(line: Line) -> None:
+    await set_line(line, transcription_language="multi")
+    async with line.dial() as caller:
+        await caller.reply()
+        assert caller.frames[0] == {"type": "language", "ttsLanguage": "pt-BR", "transcriptionLanguage": "multi"}
+        await caller.say("sim", language="multi")
+        await caller.reply()
+        assert len(caller.languages) == 1
+
+
+async def test_line_is_set_back_when_another_language_was_heard(line: Line) -> None:
+    async with line.dial() as caller:
+        await caller.reply()
+        for text, language in (("sim", "pt-BR"), ("sim", "pt"), ("hello", "en-US"), ("hello?", "en-US"),
+                               ("oi", "pt-BR"), ("olá", "pt-PT"), ("oi", "javascript:alert(1)")):  # fmt: skip
+            await caller.say(text, language=language)
+            assert await caller.reply() == f"Você disse: {text}."
+        portuguese = {"type": "language", "ttsLanguage": "pt-BR", "transcriptionLanguage": "pt-BR"}
+        assert caller.languages == [portuguese] * 2  # once for English, once for Portugal's
 
 
 # --- how it ends

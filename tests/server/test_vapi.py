@@ -401,7 +401,7 @@ async def test_report_of_the_end_is_kept_once(vapi: Vapi, times: int) -> None:
     for _ in range(times):
         await vapi.tell("end-of-call-report", ours=call_id, direction="outboundPhoneCall", **END)
     call = await vapi.call()
-    assert (call.status, call.duration_seconds, call.cost_cents) == (CallStatus.COMPLETED, 73, 13)
+    assert (call.status, call.duration_seconds, call.cost_cents) == (CallStatus.COMPLETED, 73, 72)
     assert call.disconnection_reason == "customer-ended-call"
     assert call.recording_url == "https://exemplo.invalid/r.wav"
     assert call.provider_transcript == [{"role": "user", "text": "quero pagar na sexta", "startSeconds": 1}]

@@ -29,6 +29,13 @@ from tests.business_world import World
         ("qual a fibra mais rapida", "FIBRA-1000"),
         ("FIBRA-300", "FIBRA-300"),
         ("fibbra 300 megaa", "FIBRA-300"),
+        ("internet pra jogar online e fazer live", "FIBRA-1000"),
+        ("plano pra home office", "FIBRA-1000"),
+        ("plano de internet pra minha casa, somos em 5 pessoas", "FIBRA-600"),
+        ("plano de internet pra família", "FIBRA-600"),
+        ("algo pras câmeras da minha loja", "IP-FIXO"),
+        ("levar o sinal do wi-fi ate o quarto dos fundos", "MESH"),
+        ("tv que passa o jogo do sport", "TV-BASICO"),
     ],
 )
 def test_best_match_comes_first(query: str, first: str) -> None:

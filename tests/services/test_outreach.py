@@ -234,7 +234,10 @@ async def test_promise_made_between_the_crms_answer_and_the_gate_stops_the_conta
 @pytest.mark.parametrize(
     "step", [{"accept_then_timeout": True}, {"accept_then_drop": True}, {"accept_then_garbage": True}]
 )
-async def test_unknown_outcome_is_flagged_and_never_sent_again(sending: Sending, step: dict[str, object]) -> None:
+async def test_unknown_outcome_is_flagged_and_never_sent_again(
+    sending: Sending, step: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "TIMEOUT", httpx.Timeout(0.5))  # a provider that is silent may be so for 15 s
     target = await sending.add()
     sending.fake.program("meta", step)
     await sending.outreach().contact_due(10)

@@ -85,7 +85,9 @@ class Call(Given):
     answered_by: str | None
     is_voicemail: bool
     duration_seconds: int | None
-    cost_cents: int | None = Field(description="As the provider tells it, else by voice_minute_cost_cents")
+    cost_cents: int | None = Field(
+        description="Of reais: the provider's dollars at usd_brl_cents, else by voice_minute_cost_cents"
+    )
     error_code: str | None
     disconnection_reason: str | None = Field(description="The provider's own word")
     recording_url: str | None
