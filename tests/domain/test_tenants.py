@@ -15,6 +15,7 @@ NUMBERS = [
     ("whatsapp_cost_cents", 40, (0, 10_000), (-1, 10_001)),
     ("sms_cost_cents", 12, (0, 10_000), (-1, 10_001)),
     ("voice_cost_cents", 60, (0, 10_000), (-1, 10_001)),
+    ("usd_brl_cents", 550, (1, 10_000), (0, -1, 10_001)),
 ]
 NO_NUMBERS: list[object] = [True, "2", 2.0, None, [2], {"value": 2}]
 

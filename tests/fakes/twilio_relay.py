@@ -64,6 +64,8 @@ class Caller:
     tells_playback: bool = True
     replies: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     tokens: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    sounds: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    languages: list[dict[str, Any]] = field(default_factory=list)
     frames: list[dict[str, Any]] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -92,6 +94,13 @@ class Caller:
             self.end_frame = frame
             self.ended.set()
             await self.connection.close()  # Twilio goes on with the action URL
+        elif frame["type"] == "play":
+            assert urlsplit(frame["source"]).scheme == "https"
+            assert not self._cycle, "a sound in the middle of a talk cycle"
+            self.sounds.put_nowait(frame)
+        elif frame["type"] == "language":
+            assert frame.keys() & {"ttsLanguage", "transcriptionLanguage"}
+            self.languages.append(frame)
         elif frame["type"] == "text":
             assert isinstance(frame["token"], str)
             assert isinstance(frame["last"], bool)
@@ -120,6 +129,11 @@ class Caller:
         async with asyncio.timeout(_PATIENCE):
             return await self.tokens.get()
 
+    async def sound(self) -> dict[str, Any]:
+        """Wait for the next sound that is played."""
+        async with asyncio.timeout(_PATIENCE):
+            return await self.sounds.get()
+
     async def gone(self) -> int | None:
         """Wait until our side has closed the socket; give the code."""
         async with asyncio.timeout(_PATIENCE):
@@ -136,9 +150,9 @@ class Caller:
     async def setup(self, **changes: Any) -> None:
         await self.send(setup_frame(self.offer, self.call_sid, **changes))
 
-    async def say(self, text: str) -> None:
-        """Say something to its end."""
-        frame = {"type": "prompt", "voicePrompt": text, "lang": "pt-BR", "last": True}
+    async def say(self, text: str, *, language: str = "pt-BR") -> None:
+        """Say something to its end, as the recogniser hears it."""
+        frame = {"type": "prompt", "voicePrompt": text, "lang": language, "last": True}
         self.sent.append(json.dumps(frame))
         await self.send(frame)
 

@@ -22,7 +22,7 @@ from services.call_events import CallFacts, note_ended
 from services.call_summaries import CallSummaries
 from services.calls import SUMMARY_AFTER, receive_report
 from services.opt_out import record_opt_out
-from store import calls, contact_changes, conversations, effect_log, kanban, promises
+from store import calls, contact_changes, conversations, effect_log, kanban, promises, tenants
 from store.call_facts import of_conversation
 from store.calls import CallRow
 from store.message_templates import TemplateRow
@@ -356,12 +356,12 @@ async def test_call_of_an_agent_at_the_provider_is_summed_up_from_its_transcript
             {"role": "user", "text": "Está tudo certo, obrigada.", "startSeconds": 8},
             {"role": "tool", "text": "{}", "startSeconds": "9"},
         ],
-        recording_url="https://gravacoes.exemplo/1.wav", cost_cents=77, disconnection_reason="user_hangup",
+        recording_url="https://gravacoes.exemplo/1.wav", cost_usd_cents=14, disconnection_reason="user_hangup",
         agent_version="3", duration_seconds=999,
     )  # fmt: skip
     async with phone.world.database.tenant(phone.world.tenant.id) as connection:
         assert await note_ended(connection, phone.call.id, facts, now=phone.clock.now())
-        assert await note_ended(connection, phone.call.id, CallFacts(cost_cents=None), now=phone.clock.now())
+        assert await note_ended(connection, phone.call.id, CallFacts(cost_usd_cents=None), now=phone.clock.now())
         assert not await note_ended(connection, uuid4(), facts, now=phone.clock.now())
     assert await phone.sum_up() == 1
     assert len(await phone.texts()) == 1
@@ -375,7 +375,8 @@ async def test_call_of_an_agent_at_the_provider_is_summed_up_from_its_transcript
 
 async def test_hostile_facts_are_cut_down(phone: Phone) -> None:
     facts = CallFacts(
-        disconnection_reason="x\x07" * 500, recording_url="javascript:alert(1)", cost_cents=-5, agent_version=" \n ",
+        disconnection_reason="x\x07" * 500, recording_url="javascript:alert(1)", cost_usd_cents=-5,
+        agent_version=" \n ",
         provider_transcript=[{"role": "user", "text": "a\x00b" * 5000, "startSeconds": -1}, {"role": 7}],
         answered_by="human",
     )  # fmt: skip
@@ -393,8 +394,17 @@ async def test_cost_is_by_our_own_rate_until_the_provider_tells(phone: Phone) ->
     await phone.end()
     assert (await phone.read()).cost_cents == 60  # 61 seconds are two minutes of 30 cents
     async with phone.world.database.tenant(phone.world.tenant.id) as connection:
-        await note_ended(connection, phone.call.id, CallFacts(cost_cents=41), now=NOW)
-    assert (await phone.read()).cost_cents == 41
+        await note_ended(connection, phone.call.id, CallFacts(cost_usd_cents=9), now=NOW)
+    assert (await phone.read()).cost_cents == 50  # 0.09 dollars at 5.50 reais, and half a cent counts whole
+
+
+async def test_dollars_count_at_the_tenants_rate(phone: Phone) -> None:
+    await phone.end()
+    async with phone.world.database.platform() as connection:
+        await tenants.merge_settings(connection, phone.world.tenant.id, {"usd_brl_cents": 612})
+    async with phone.world.database.tenant(phone.world.tenant.id) as connection:
+        await note_ended(connection, phone.call.id, CallFacts(cost_usd_cents=100), now=NOW)
+    assert (await phone.read()).cost_cents == 612
 
 
 async def test_card_and_facts_tell_of_the_call(phone: Phone) -> None:

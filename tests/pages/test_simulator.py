@@ -1,6 +1,6 @@
 """The simulator page in a real browser, over the real api, runner, graph and PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
@@ -24,7 +24,9 @@ NO_BOX_IS_WIDER_THAN_THE_SCREEN = """
 """
 
 
-def rows(service: Service, statement: LiteralString, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+def rows(
+    service: Service, statement: LiteralString, parameters: Sequence[object] | Mapping[str, object] = ()
+) -> list[dict[str, Any]]:
     with psycopg.connect(service.database_url, row_factory=dict_row) as connection:
         return connection.execute(statement, parameters).fetchall()
 

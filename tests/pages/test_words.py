@@ -5,10 +5,15 @@ from dataclasses import asdict
 import pytest
 
 from domain.boleto import format_payment_line
+from domain.call_requests import RequestState
+from domain.calls import FINAL_STATUSES, outcome_of
+from domain.campaigns import TargetOutcome
+from domain.promises import PromiseStatus
 from server.pages.call_view import minutes, readable
 from server.pages.copyable import payment_code
 from server.pages.explained import explain
 from server.pages.markup import chat_text
+from server.pages.timeline_words import TIMELINE_WORDS
 from server.pages.words import ENGLISH, PORTUGUESE, Language, choose_language
 
 PIX = (
@@ -45,6 +50,22 @@ def test_both_languages_say_everything_with_the_same_blanks() -> None:
         assert english.strip()
         for blank in ("{name}", "{count}", "{number}", "{assistant}", "{time}"):
             assert (blank in portuguese) == (blank in english), name
+
+
+def test_both_languages_of_the_timeline_say_everything() -> None:
+    portuguese, english = asdict(TIMELINE_WORDS["pt"]), asdict(TIMELINE_WORDS["en"])
+    for name, text in portuguese.items():
+        if isinstance(text, str):
+            assert text.strip()
+            assert english[name].strip()
+            for blank in ("{count}", "{number}", "{time}"):
+                assert (blank in text) == (blank in english[name]), name
+        else:
+            assert text.keys() == english[name].keys()
+    assert portuguese["requests"].keys() == set(RequestState)
+    assert portuguese["promises"].keys() == set(PromiseStatus)
+    ended = {str(outcome_of(status, None)) for status in FINAL_STATUSES} | {str(TargetOutcome.VOICEMAIL)}
+    assert ended <= portuguese["outcomes"].keys()
 
 
 @pytest.mark.parametrize(
