@@ -24,6 +24,7 @@ from evals.world import CellSetup
 
 _TIMEOUT: Final = httpx.Timeout(60, connect=5, pool=60)
 _WIRE_MODEL: Final = f"openai:{MODEL_NAME}"
+_CUSTOMER_MODEL: Final = "gpt-5-mini"  # plays customers of kind llm
 FALLEN_BACK: Final = "offline (in place of the cell's model)"
 
 
@@ -76,8 +77,11 @@ async def open_mode(mode: Mode, database_url: str, access: Access, *, connection
         case Mode.REPLAY:
             if access.recording is None:
                 raise ModeUnavailable("mode replay needs --recording FILE, written by an earlier run with --record")
-            factories = _over(ReplayTransport(access.recording), Access(openai_api_key="replay"))
-            async with open_session(database_url, connections=connections, factories=factories) as session:
+            replayed = Access(openai_api_key="replay")
+            async with (
+                httpx.AsyncClient(transport=ReplayTransport(access.recording)) as http,
+                open_session(database_url, connections=connections, factories=_factories(http, replayed)) as session,
+            ):
                 yield session
         case Mode.LIVE:
             async with _live(database_url, access, connections=connections) as session:
@@ -90,34 +94,31 @@ async def _live(database_url: str, access: Access, *, connections: int) -> Async
         raise ModeUnavailable("mode live needs OPENAI_API_KEY; without a key there are offline, wire and replay")
     plain = httpx.AsyncHTTPTransport()
     transport = RecordingTransport(plain, access.recording) if access.recording else plain
-    factories = _over(transport, access)
-    keys: dict[str, object] = {"openai_api_key": access.openai_api_key}
+    settings: dict[str, object] = {"openai_api_key": access.openai_api_key}
     if access.openai_base_url:
-        keys["openai_base_url"] = access.openai_base_url
-    async with open_session(
-        database_url,
-        connections=connections,
-        factories=factories,
-        customer_model=_chat(transport, access, None),
-        **keys,
-    ) as session:
+        settings["openai_base_url"] = access.openai_base_url
+    async with (
+        httpx.AsyncClient(transport=transport, timeout=_TIMEOUT) as http,
+        open_session(
+            database_url, connections=connections, factories=_factories(http, access),
+            customer_model=_chat(http, access, _CUSTOMER_MODEL), **settings,
+        ) as session,
+    ):  # fmt: skip
         yield session
 
 
-def _over(transport: httpx.AsyncBaseTransport, access: Access) -> Mapping[str, Factory]:
+def _factories(http: httpx.AsyncClient, access: Access) -> Mapping[str, Factory]:
     def make(model: str, temperature: float | None) -> BaseChatModel:
-        return _chat(transport, access, model, temperature)
+        return _chat(http, access, model, temperature)
 
     return {"openai": make}
 
 
-def _chat(
-    transport: httpx.AsyncBaseTransport, access: Access, model: str | None, temperature: float | None = None
-) -> BaseChatModel:
+def _chat(http: httpx.AsyncClient, access: Access, model: str, temperature: float | None = None) -> BaseChatModel:
     return ChatOpenAI(
-        model=model or "gpt-5-mini", api_key=SecretStr(access.openai_api_key or ""), base_url=access.openai_base_url,
+        model=model, api_key=SecretStr(access.openai_api_key or ""), base_url=access.openai_base_url,
         timeout=_TIMEOUT, max_retries=2, temperature=temperature, stream_usage=True, stream_chunk_timeout=None,
-        http_async_client=httpx.AsyncClient(transport=transport, timeout=_TIMEOUT),
+        http_async_client=http,
     )  # fmt: skip
 
 

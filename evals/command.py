@@ -11,14 +11,15 @@ from evals import result_commands, scenario_commands
 from evals.cells import Access, ModeUnavailable
 from evals.gate import ExitCode, Thresholds
 from evals.loading import load_file, load_suites
-from evals.prompt_sets import read_prompt_set
-from evals.reports import write_reports
-from evals.results import Mode
+from evals.prompt_sets import PromptSetInvalid, prompts_folder, read_prompt_set
+from evals.reports import TALKS, write_reports
+from evals.results import Mode, ResultFile
 from evals.run_command import RunOptions, default_processes, new_folder, run
 from evals.scenario import Scenario
-from evals.storage import read_result
+from evals.storage import TalkRecord, read_result, read_talks
 from evals.terminal import error_console, out_console, refuse, told
 from evals.verdict_view import show
+from evals.watching import watch_prompts
 from wiring.settings import load_settings
 
 RUNS: Final = Path(".data") / "evals"
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("validate")(scenario_commands.validate)
 app.command("list")(scenario_commands.list_suites)
 app.command("compose")(scenario_commands.compose_scenarios)
+app.command("from-conversation")(scenario_commands.from_conversation)
 app.command("schema")(scenario_commands.show_schema)
 app.command("report")(result_commands.report)
 app.command("bless")(result_commands.bless_result)
@@ -90,6 +92,42 @@ def run_suites(
         )
         show(result, verdict, console=out_console, out=options.out)
     raise typer.Exit(int(verdict.exit_code))
+
+
+@app.command()
+def watch(
+    suites: Suites = None,
+    files: Files = None,
+    ids: Only = None,
+    prompts: Annotated[str, typer.Option(help="The version that is edited: current, NAME or NAME=FOLDER.")] = "current",
+    models: Annotated[str, typer.Option(help="offline, wire, openai:NAME, by commas.")] = "offline",
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    concurrency: Annotated[int, typer.Option(min=1, max=200, help="Talks at once in each process.")] = 6,
+) -> None:
+    """Run scenarios, and again those that a prompt touches each time it is saved."""
+    with told():
+        scenarios = _chosen(suites, files, ids, None)
+        cells = [_model(name.strip()) for name in models.split(",") if name.strip()]
+        folder = prompts_folder(prompts)
+        read_prompt_set(prompts)
+        last: list[ResultFile] = []
+
+        def run_again(chosen: Sequence[Scenario]) -> list[TalkRecord]:
+            try:
+                options = RunOptions(
+                    scenarios=chosen, prompts=[read_prompt_set(prompts)], models=cells, repeats=1, seed=seed,
+                    out=new_folder(RUNS / "watch"), access=_access(cells, recording=None, record=None),
+                    processes=default_processes(), concurrency=concurrency,
+                )  # fmt: skip
+            except PromptSetInvalid as error:  # half-written: the next save may be whole
+                error_console.print(str(error), style="red", markup=False)
+                return []
+            result, verdict = run(options, baseline=last[0] if last else None, console=error_console)
+            last[:] = last or [result]
+            show(result, verdict, console=out_console, out=options.out)
+            return list(read_talks(options.out / TALKS))
+
+        watch_prompts(scenarios, [folder], run=run_again, say=lambda text: out_console.print(text, highlight=False))
 
 
 def _chosen(

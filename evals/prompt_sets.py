@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -61,6 +62,16 @@ def read_prompt_set(given: str, *, drafts: Path = DRAFTS) -> PromptSet:
     return PromptSet(name=name, bodies=_checked(texts, str(folder)))
 
 
+def prompts_folder(given: str, *, drafts: Path = DRAFTS) -> Path:
+    """Name the folder in which a version is edited. Raises PromptSetInvalid for a revision, which nobody edits."""
+    name, _, source = given.partition("=")
+    if source.startswith(_GIT):
+        raise PromptSetInvalid(f"{given} is a revision: nothing in it changes")
+    if given == CURRENT:
+        return Path(str(files("agents") / "prompts"))
+    return Path(source) if source else drafts / name
+
+
 def _of_revision(name: str, revision: str) -> PromptSet:
     git = shutil.which("git")
     if git is None:
@@ -78,9 +89,7 @@ def _of_revision(name: str, revision: str) -> PromptSet:
     if not texts:
         raise PromptSetInvalid(f"git knows no prompts at {revision!r}")
     bodies = _checked(texts, revision)
-    return PromptSet(
-        name=name, bodies={key: body for key, body in bodies.items() if body != shipped_prompt(key).body}
-    )
+    return PromptSet(name=name, bodies={key: body for key, body in bodies.items() if body != shipped_prompt(key).body})
 
 
 def _checked(texts: Mapping[str, str], where: str) -> dict[str, str]:

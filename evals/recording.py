@@ -1,7 +1,8 @@
 """Models' answers as a provider gave them, kept to be played again without a key: one line per HTTP exchange.
 
-A talk asks its models in one order, so an exchange is found by its talk and its place in it. The request must be the
-same but for the prompts: a talk that took another course has left the recording, and says so.
+A talk asks its models in one order, so an exchange is found by its talk and its place in it. The customer must have
+said the same by then: a talk that took another course has left the recording, and says so. Calls are no good for it:
+what they store is named by chance, and a model's answers repeat the names.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ class Exchange(BaseModel):
 
     talk: str
     place: int
-    asked: str  # hash of the request without its system messages
+    asked: str  # hash of what the customer had said until then
     status: int
     content_type: str
     body: str
@@ -127,16 +128,17 @@ def read_recording(path: Path) -> dict[str, dict[int, Exchange]]:
 
 
 def fingerprint(request_body: bytes) -> str:
-    """Hash what a model was asked, without prompts, context, sampling and the ids of tool calls."""
+    """Hash what the customer had said when a model was asked. Prompts and tools' results may change; that is what a
+    recording is played for."""
     try:
         request = json.loads(request_body)
     except ValueError:
         return hashlib.sha256(request_body).hexdigest()[:16]
     messages = request.get("messages") if isinstance(request, dict) else None
     said = [
-        (message.get("role"), message.get("content"), [call["function"] for call in message.get("tool_calls") or ()])
-        for message in messages or ()
-        if isinstance(message, dict) and message.get("role") not in {"system", "developer"}
+        message.get("content")
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and message.get("role") == "user"
     ]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -20,6 +20,7 @@ from evals.verdict_view import show
 from wiring.settings import load_settings
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.")]
+Files = Annotated[list[Path] | None, typer.Option("--scenarios", help="Files of its scenarios that are in no suite.")]
 Against = Annotated[Path | None, typer.Option("--baseline", help="Result file to compare with.")]
 
 
@@ -52,11 +53,13 @@ def merge_shards(
     """Put the shards of one run together; the exit code is the gate's."""
     with told():
         result = merge([read_result(folder / RESULT) for folder in folders])
+        kept = frozenset(result.runs)
         out.mkdir(parents=True, exist_ok=True)
+        (out / TALKS).unlink(missing_ok=True)
         with TranscriptWriter(out / TALKS) as talks:
             for folder in folders:
                 for talk in read_talks(folder / TALKS):
-                    if talk.run is not None:
+                    if talk.run is not None and talk.run in kept:
                         talks.append(talk.run, talk.transcript)
         write_result(result, out / RESULT)
         verdict = judge_gate(result)
@@ -68,15 +71,13 @@ def merge_shards(
 def rescore(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="Folder for the new result.")],
-    files: Annotated[
-        list[Path] | None, typer.Option("--scenarios", help="Files of scenarios not in the suites.")
-    ] = None,
+    files: Files = None,
     baseline: Against = None,
 ) -> None:
     """Judge the talks of a run by today's expectations and policies, without talking again."""
     with told():
         old = read_result(folder / RESULT)
-        scenarios = _by_place([*load_suites(["all"]), *(item for path in files or () for item in load_file(path))])
+        scenarios = {(item.id, item.version): item for item in _scenarios(files)}
         out.mkdir(parents=True, exist_ok=True)
         result = _judged_again(old, folder, out, scenarios)
         write_result(result, out / RESULT)
@@ -87,8 +88,8 @@ def rescore(
     raise typer.Exit(int(verdict.exit_code))
 
 
-def _by_place(scenarios: list[Scenario]) -> dict[tuple[str, int], Scenario]:
-    return {(item.id, item.version): item for item in scenarios}
+def _scenarios(files: list[Path] | None) -> list[Scenario]:
+    return [*load_suites(["all"]), *(item for path in files or () for item in load_file(path))]
 
 
 def _judged_again(
@@ -119,17 +120,17 @@ def _judged_again(
     return old.model_copy(update={"runs": tuple(runs), "notes": tuple(notes)})
 
 
-def upload_result(folder: Folder) -> None:
+def upload_result(folder: Folder, files: Files = None) -> None:
     """Send a finished run to LangSmith, masked; needs LANGSMITH_API_KEY."""
     with told():
         key = load_settings().langsmith_api_key
         if key is None:
             refuse("LANGSMITH_API_KEY is not set")
         result = read_result(folder / RESULT)
-        names = {customer.name for scenario in load_suites(["all"]) for customer in scenario.seed.customers} | {
-            scenario.seed.contact.name or "" for scenario in load_suites(["all"])
-        }
-        sent = upload(result, api_key=key.get_secret_value(), names=names - {""})
+        scenarios = _scenarios(files)
+        names = {customer.name for scenario in scenarios for customer in scenario.seed.customers}
+        names |= {scenario.seed.contact.name for scenario in scenarios if scenario.seed.contact.name}
+        sent = upload(result, api_key=key.get_secret_value(), names=names)
     for item in sent:
         words = "sent" if item.is_new else "was there"
         out_console.print(f"{item.dataset} · {item.experiment}: {item.rows} rows {words}", highlight=False)

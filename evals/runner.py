@@ -51,6 +51,11 @@ class Job:
     seed: int
     key: str
 
+    @property
+    def talk_name(self) -> str:
+        """Name the talk the same in the run that records it and in the one that plays it again."""
+        return f"{self.scenario.id}@{self.scenario.version}#{self.repeat}/{self.cell.prompts}/{self.cell.model}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -88,7 +93,7 @@ class Limits:
 def run_key(scenario: Scenario, cell: Cell, prompts: PromptSet, seed: int) -> str:
     """Hash all that decides a run: the scenario, the prompts, the model, the seed and the product's own sources."""
     parts = [
-        scenario.model_dump_json(), cell.model, cell.mode.value, str(seed), product_digest(),
+        scenario.model_dump_json(), cell.name, str(seed), product_digest(),
         json.dumps(prompts.versions(), sort_keys=True),
     ]  # fmt: skip
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
@@ -129,6 +134,7 @@ class Bench:
         self._stack = AsyncExitStack()
         self._sessions: dict[Mode, EvalSession] = {}
         self._opening = asyncio.Lock()
+        self._named: set[str] = set()
 
     async def session(self, mode: Mode) -> EvalSession:
         async with self._opening:
@@ -165,11 +171,20 @@ class Bench:
         )  # fmt: skip
         return run, transcript
 
+    def _name(self, job: Job) -> str | None:
+        """Name a talk once in this database; what has a twin in it goes by new ids."""
+        if job.talk_name in self._named:
+            return None
+        self._named.add(job.talk_name)
+        return job.talk_name
+
     async def _talk(self, job: Job, agent: AgentUnderTest | None) -> Transcript:
         session = await self.session(job.cell.mode)
         try:
-            with recorded_talk(f"{job.scenario.id}@{job.scenario.version}#{job.repeat}/{job.cell.prompts}"):
-                return await session.talk(job.scenario, setup_of(job.cell, job.prompts), seed=job.seed, agent=agent)
+            with recorded_talk(job.talk_name):
+                return await session.talk(
+                    job.scenario, setup_of(job.cell, job.prompts), seed=job.seed, agent=agent, name=self._name(job)
+                )
         except Exception as error:
             # The world could not be made, so there was no talk: the scenario's fault, or the database's.
             return Transcript(

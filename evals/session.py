@@ -29,12 +29,12 @@ from graphs.call_center import CallCenter
 from graphs.engine import compile_conversation
 from graphs.turn import CompiledConversation
 from services.demo_content import KNOWLEDGE
+from services.offline_embeddings import OfflineEmbeddings
 from services.turns import TurnStore
 from store import tenants
 from store.conversations import ConversationRow
 from wiring.clock import SystemClock
 from wiring.deps import Deps, open_deps
-from wiring.embeddings import make_embeddings
 from wiring.settings import Settings, load_settings
 
 _LATER_THAN_ANY_TALK: Final = datetime(9000, 1, 1, tzinfo=UTC)
@@ -115,12 +115,16 @@ class EvalSession:
     _own_libraries: dict[tuple[SeedText, ...], UUID] = field(default_factory=dict)
 
     async def talk(
-        self, scenario: Scenario, setup: CellSetup, *, seed: int = 0, agent: AgentUnderTest | None = None
-    ) -> Transcript:
-        """Let one scenario be talked through; what breaks stands in the transcript's error."""
+        self, scenario: Scenario, setup: CellSetup, *, seed: int = 0, agent: AgentUnderTest | None = None,
+        name: str | None = None,
+    ) -> Transcript:  # fmt: skip
+        """Let one scenario be talked through; what breaks stands in the transcript's error.
+
+        What is stored under a `name` has the same ids each time; in one database a name serves one talk.
+        """
         time = TalkTime(scenario.now)
         with at_time(time):
-            world = await make_world(self.deps.database, self.deps.cipher, scenario, setup)
+            world = await make_world(self.deps.database, self.deps.cipher, scenario, setup, name=name)
             with self._surroundings(world, await self._library_of(scenario)):
                 talk = Talk(
                     world=world, time=time, line=self._line(world, time, agent or Sound()),
@@ -176,7 +180,8 @@ async def open_session(
     """
     settings = eval_settings(database_url, connections=connections, **changes)
     async with open_deps(settings, clock=TalkClock()) as opened:
-        knowledge = SharedKnowledge(settings.required_database_url(), make_embeddings(settings))
+        # Not the provider's embeddings: what is found must not differ between the cells of a matrix.
+        knowledge = SharedKnowledge(settings.required_database_url(), OfflineEmbeddings())
         values = {item.name: getattr(opened, item.name) for item in fields(opened)} | {"knowledge": knowledge}
         deps = _TalkDeps(**values, without_crm=set())
         # Breakers and caches of the models live in the machine's time: talks stand still at many days.

@@ -306,7 +306,8 @@ def as_message(bubble: Bubble) -> tuple[MessageKind, str | None]:
         case Media(media=media):
             return MessageKind(media), None
         case _:
-            return MessageKind.TEXT, str(bubble)
+            # Without what no channel's parser lets through (channels/reading.py).
+            return MessageKind.TEXT, str(bubble).replace("\x00", "")
 
 
 def _reply_of(outcome: TurnOutcome, provider: Provider, *, milliseconds: float) -> Reply:

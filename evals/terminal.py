@@ -8,7 +8,9 @@ import typer
 from rich.console import Console
 
 from evals.cells import ModeUnavailable
+from evals.from_life import ConversationUnusable
 from evals.gate import ExitCode
+from evals.langsmith_upload import UploadRefused
 from evals.loading import ScenarioFileInvalid, SuiteUnknown
 from evals.prompt_sets import PromptSetInvalid
 from evals.recording import RecordingInvalid
@@ -20,7 +22,8 @@ out_console = Console(soft_wrap=True)
 error_console = Console(stderr=True, soft_wrap=True)
 _BAD_INPUT: Final = (
     ScenarioFileInvalid, SuiteUnknown, PromptSetInvalid, RecordingInvalid, ResultFileInvalid, ModeUnavailable,
-    SettingsError, MergeRefused, BlessRefused,
+    SettingsError, MergeRefused, BlessRefused, UploadRefused,
+    ConversationUnusable,
 )  # fmt: skip
 
 

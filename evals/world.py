@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 from zoneinfo import ZoneInfo
 
 from domain.messages import Address, AddressKind, Medium, Provider
@@ -41,6 +41,7 @@ _PROVIDERS: Final[Mapping[Channel, Provider]] = {
 _NUMBERS: Final[Mapping[Channel, str]] = {
     Channel.WHATSAPP: "551140001001", Channel.SMS: "+551140001002", Channel.VOICE: "+551140001003",
 }  # fmt: skip
+_NAMESPACE: Final = UUID("5ca1ab1e-0000-4000-8000-000000000001")
 _SINCE_CAMPAIGN: Final = timedelta(minutes=5)  # between what we wrote first and the customer's answer
 # One read of all that expectations and policies look at; the tenant is this talk's alone.
 _SNAPSHOT: LiteralString = """
@@ -92,9 +93,15 @@ class World:
         return (Address(kind=AddressKind.PHONE, value=phone),)
 
 
-async def make_world(database: Database, cipher: Cipher, scenario: Scenario, setup: CellSetup) -> World:
-    """Seed a new tenant as the scenario says. Raises the product's domain errors when the seed cannot exist."""
-    tenant_id, contact_id = uuid4(), uuid4()
+async def make_world(
+    database: Database, cipher: Cipher, scenario: Scenario, setup: CellSetup, *, name: str | None = None
+) -> World:
+    """Seed a new tenant as the scenario says. Raises the product's domain errors when the seed cannot exist.
+
+    Ids follow from a `name`, so that codes made of them are the same each time; without one they are new.
+    """
+    tenant_id = uuid4() if name is None else uuid5(_NAMESPACE, name)
+    contact_id = uuid5(tenant_id, "contact")
     seed, now = scenario.seed, scenario.now
     zone = ZoneInfo(seed.time_zone)
     async with database.platform() as connection, connection.pipeline():
@@ -124,8 +131,8 @@ async def make_world(database: Database, cipher: Cipher, scenario: Scenario, set
             scenario=scenario, tenant_id=tenant_id, contact_id=contact_id, account=account,
             documents=tuple(customer.document for customer in seed.customers), seeded_promises=frozenset(promised),
         )  # fmt: skip
-        if seed.campaign and scenario.channel is not Channel.VOICE:
-            await _open_by_campaign(connection, world)
+        if scenario.channel is not Channel.VOICE:
+            await _open_conversation(connection, world)
     return world
 
 
@@ -228,16 +235,19 @@ async def _put_promise(
     return str(promise_id)
 
 
-async def _open_by_campaign(connection: Connection, world: World) -> None:
-    """Open the conversation as a campaign does: its words stand in it, and the agent is cobranca."""
-    scenario, conversation_id = world.scenario, uuid4()
+async def _open_conversation(connection: Connection, world: World) -> None:
+    """Open the conversation; a campaign's words stand in it, and its agent is cobranca."""
+    scenario, conversation_id = world.scenario, uuid5(world.tenant_id, "conversation")
     written_at = scenario.now - _SINCE_CAMPAIGN
     address = world.addresses()[0]
+    source = f"{scenario.channel}_campaign" if scenario.seed.campaign else "customer"
     await conversations.open_conversation(
         connection, tenant_id=world.tenant_id, conversation_id=conversation_id, contact_id=world.contact_id,
         channel_account_id=world.account.id, address_kind=address.kind, address_value=address.value,
-        source=f"{scenario.channel}_campaign", now=written_at,
+        source=source, now=written_at,
     )  # fmt: skip
+    if not scenario.seed.campaign:
+        return
     await conversations.assign(connection, conversation_id, "cobranca")
     text = scenario.seed.campaign_text
     message = NewOutbound(id=uuid4(), author="campaign", kind="text", text=text, content={"type": "text", "text": text})
