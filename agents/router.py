@@ -4,15 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from agents.models import EveryModelFailed, Models
 from agents.prompts import Prompts, variables_of
 from agents.turn_context import Heard, turn_context_message
 from domain.effects import Effect, HandOff, MarkWrongPerson, OptOut
-from domain.intents import content_topic, normalize
+from domain.intents import content_topic, is_in_crisis, normalize
 from domain.messages import Medium
+from domain.speaker import has_denied_name
 from domain.turns import AgentName, Identity, ModelUsage, TurnContext
 
 _BY_TOPIC: dict[str, AgentName] = {"collection": "cobranca", "sales": "sales", "support": "persona"}
@@ -39,6 +40,24 @@ _GREETING = re.compile(
     r"(?:(?:oi+e?|ola|opa|e ?ai|bom dia|boa (?:tarde|noite)|alo|hey|tudo (?:bem|bom|certo)|como vai|lia|por favor)\W*)+"
 )
 _HISTORY_FOR_ROUTE = 6
+_LIFELINE = (
+    "Sinto muito que você esteja passando por isso. Você não está só: o CVV atende de graça, a qualquer hora, pelo "
+    "telefone 188."
+)
+_WRONG_NUMBER = (
+    "Desculpe o engano! Anotei que este número não é de quem procurávamos, e não vamos mais incomodar você com isso. "
+    "Tenha um ótimo dia!"
+)
+_GRIEF = (
+    "Sinto muito pela sua perda. Anotei aqui, e não vamos mais procurar você por esse assunto. Se precisar de algo, é "
+    "só escrever por aqui."
+)
+_DIED = re.compile(r"\b(?:morreu|falec(?:eu|id[oa]|imento)|obito)\b")
+# An address or e-mail given while a plan is talked about is no question about moving house.
+_GIVES_CONTACT = re.compile(
+    r"^(?!.*\?).*?(?:\b(?:meu|o|esse|segue o)\s+(?:endereco|e-?mail)\b.{0,20}\b(?:e|eh|fica|segue)\b"
+    r"|\b(?:endereco|e-?mail)\s*:|^\W*(?:na |fica na )?(?:rua|avenida|av|travessa|alameda|estrada)\b|\b[\w.+-]+@\w)"
+)
 
 
 class Rota(BaseModel):
@@ -60,12 +79,12 @@ class Route:
 
 
 def decide_by_rule(
-    heard: Heard, turn: TurnContext, *, current: AgentName | None, is_confirmed: bool = False
+    heard: Heard, turn: TurnContext, *, current: AgentName | None, is_confirmed: bool = False, last_reply: str = ""
 ) -> Route | None:
     """Decide by rule alone, None when only reading could tell. Opt-out and a person come before everything."""
     if not heard.new_texts:
         return Route(reason="nothing new to answer")
-    fixed = _fixed(heard, turn, current=current, is_confirmed=is_confirmed)
+    fixed = _fixed(heard, turn, current=current, is_confirmed=is_confirmed, last_reply=last_reply)
     if fixed is not None:
         return fixed
     plain = normalize(heard.words)
@@ -81,6 +100,8 @@ def decide_by_rule(
             return Route(agent=turn.assigned_agent, reason="assigned agent")
     if explicit is not None:
         return Route(agent=explicit, reason="explicit request")
+    if current == "sales" and _GIVES_CONTACT.search(plain):
+        return Route(agent=current, reason="what was asked for in the sales talk")
     if current == "cobranca" and (heard.dates or heard.amounts or heard.is_yes or heard.says_paid):
         return Route(agent=current, reason="answer inside the negotiation")
     return _by_content(heard, plain, turn, current=current)
@@ -137,7 +158,7 @@ def _words(turn: TurnContext) -> _Words:
     hours = f"Atendemos {turn.tenant.settings.business_hours}."
     if turn.call is None:
         return _Words(
-            opted_out="Pronto, você não vai mais receber nossas mensagens. Desculpe o incômodo!",
+            opted_out="Pronto, você não vai mais receber nossas mensagens nem ligações. Desculpe o incômodo!",
             goodbye="Se precisar de algo, é só escrever por aqui.",
             person=f"Claro! Já chamei uma pessoa da nossa equipe, que continua com você por aqui mesmo. {hours}",
             person_too=f"E já chamei uma pessoa da equipe, que continua com você por aqui. {hours}",
@@ -157,11 +178,19 @@ def _words(turn: TurnContext) -> _Words:
     )  # fmt: skip
 
 
-def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None, is_confirmed: bool) -> Route | None:
+def _fixed(
+    heard: Heard, turn: TurnContext, *, current: AgentName | None, is_confirmed: bool, last_reply: str
+) -> Route | None:  # fmt: skip
     """Answer without any model what must never depend on one."""
     words = _words(turn)
     if heard.asks_opt_out:
         opt_out = OptOut(scope="all", reason="pedido na conversa")
+        if is_in_crisis(heard.words):
+            return Route(
+                reason="opt-out in danger of life",
+                reply=f"{_LIFELINE} {words.opted_out} {words.person_too}",
+                effects=(opt_out, HandOff(reason="risco à vida: atender já, com cuidado")),
+            )
         if heard.asks_human:
             return Route(
                 reason="opt-out and request for a person",
@@ -172,23 +201,28 @@ def _fixed(heard: Heard, turn: TurnContext, *, current: AgentName | None, is_con
     if heard.asks_human:
         return Route(
             reason="request for a person",
-            reply=words.person,
+            reply=f"{_LIFELINE} {words.person_too}" if is_in_crisis(heard.words) else words.person,
             effects=(HandOff(reason="pediu uma pessoa"),),
         )
     is_collection = current == "cobranca" or turn.source == "campaign" or turn.assigned_agent == "cobranca"
     # Who proved to be the holder is no wrong number, whatever else they do not recognise.
+    denies_name = turn.call is None and has_denied_name(last_reply, heard.words)
     if (
-        heard.is_wrong_person
+        (heard.is_wrong_person or denies_name)
         and not is_confirmed
         and (is_collection or (current is None and content_topic(heard.words) is None))
     ):
         return Route(
             reason="wrong person",
-            reply="Desculpe o engano! Anotei que este número não é de quem procurávamos, e não vamos mais incomodar "
-            "você com isso. Tenha um ótimo dia!",
+            reply=_GRIEF if _DIED.search(normalize(heard.words)) else _WRONG_NUMBER,
             effects=(MarkWrongPerson(reason="disse que não é a pessoa"),),
         )
     return None
+
+
+def _last_reply(messages: list[BaseMessage]) -> str:
+    last = next((message for message in reversed(messages) if isinstance(message, AIMessage) and message.text), None)
+    return str(last.text) if last is not None else ""
 
 
 async def route(
@@ -202,7 +236,9 @@ async def route(
     prompts: Prompts,
 ) -> Route:
     """Decide who answers; the model is asked at most once in a conversation's life."""
-    decided = decide_by_rule(heard, turn, current=current, is_confirmed=identity["status"] == "confirmada")
+    decided = decide_by_rule(
+        heard, turn, current=current, is_confirmed=identity["status"] == "confirmada", last_reply=_last_reply(messages)
+    )
     if decided is not None:
         return decided
     prompt = await prompts.get(turn.tenant.id, "router")

@@ -121,7 +121,7 @@ def _read(
         has_new_document=bool(in_new),
         has_wrong_document=bool(attempts) and not in_new,
         asks_human=any(map(intents.asks_human, wishes)),
-        asks_opt_out=any(map(_opts_out, wishes)),
+        asks_opt_out=any(map(_opts_out, wishes)) or intents.asks_opt_out_in_pieces(wishes),
         asks_call=any(map(intents.asks_call, wishes)),
         says_paid=any(map(intents.says_paid, wishes)),
         is_wrong_person=any(map(intents.is_wrong_person, wishes)),
@@ -227,9 +227,9 @@ def _new_texts(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
 
 
 def _expects_day(messages: Sequence[BaseMessage]) -> bool:
-    """Tell whether the last reply asked for a day, so that a bare "15" is one."""
+    """Tell whether the last reply asked for a day or read one back, so that a bare "15" is one."""
     question = _question(_last_reply(messages))
-    return "?" in question and any(word in question for word in (" dia", "data", "quando"))
+    return "?" in question and any(word in question for word in (" dia", "data", "quando", "registrar"))
 
 
 def _last_reply(messages: Sequence[BaseMessage]) -> str:

@@ -80,9 +80,15 @@ NOT_DATES = tuple(
         r"\b(?:segunda|terceira|quarta|quinta|sexta|[2-6]a)\s+(?:via|vez|parcela|fatura|conta|mensalidade|cobranca|"
         r"prestacao|mensagem|msg|opcao|ligacao|tentativa|linha|residencia|casa|chance|mao|pessoa|parte|etapa|pergunta|"
         r"visita|coisa|serie)s?\b",
-        r"\b(?:todo|cada)\s+(?:o\s+)?(?:dia|mes)(?:\s+(?:no\s+)?(?:dia\s+)?\d{1,2})?\b|\btod[ao]s?\s+(?:as?\s+)?"
+        # 'O valor todo dia 5' pays it all on one day; 'todo dia 5' is every month.
+        r"(?<!valor )(?<!debito )(?<!saldo )(?<!montante )(?<!restante )(?<!dinheiro )"
+        r"\b(?:todo|cada)\s+(?:o\s+)?(?:dia|mes)(?:\s+(?:no\s+)?(?:dia\s+)?\d{1,2})?\b|(?<!valor )(?<!debito )"
+        r"(?<!saldo )(?<!divida )(?<!conta )(?<!fatura )(?<!grana )(?<!quantia )\btod[ao]s?\s+(?:as?\s+)?"
         r"(?:segundas?|tercas?|quartas?|quintas?|sextas?|sabados?|domingos?)\b",
         r"\b(?:feliz|bom|boas)\s+(?:natal|ano\s+novo|festas|dia)\b",
+        # The city of Natal: one comes from it or lives in it; the feast is 'no natal', 'dia de natal'.
+        r"(?:\b(?:em|sou|somos|aqui|falo|falando|moro|cidade|filial|loja)(?:\s+d[eao])?|(?:^|[,.;!?\n])\s*de)\s+natal\b"
+        r"|\bnatal\s*[-/,(]\s*rn\b",
         r"\bbom\s+(?:sabado|domingo|final\s+de\s+semana|fim\s+de\s+semana)\b|\b(?:boa|otima)\s+(?:segunda|terca|quarta|"
         r"quinta|sexta|semana)(?:[\s-]*feira)?\b",
         rf"\b(?:ha|faz|tem|fazem|a\s+cada|cada)\s+(?:mais\s+de\s+|quase\s+|uns\s+)?{COUNT}\s*(?:dias?|semanas?|mes(?:es)?)\b",

@@ -42,6 +42,7 @@ _NOT_AFTER = re.compile(
 _NOT_BEFORE = re.compile(
     r"\b(?:nao|n|nem|sem\s+ser)\s+(?!sei\b|(?:e|tem)\s+problema|esque)(?:\w+\s+)?"
     r"(?:(?!(?:so|somente|apenas|mas|porem|entao|vou|pago|posso|consigo|quero|prefiro|pagarei|recebo|pode)\b)\w+\s+){0,6}$"
+    r"|\b(?:em\s+vez|ao\s+inves|inves|no\s+lugar)\s+d[eoa]\s+(?:dia\s+)?$"
 )
 _TOGETHER = re.compile(r"[\s,(\-]*(?:(?:no|na|num|numa|que\s+e|q\s+e|ou\s+seja|dia)\s*)?[\s(]*")
 _EITHER = re.compile(

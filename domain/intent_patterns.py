@@ -16,7 +16,8 @@ SHORT_FORMS = {
     "pro": "para o", "p": "para", "pras": "para as", "pros": "para os", "prum": "para um", "pruma": "para uma",
     "msg": "mensagem", "msgs": "mensagens", "mensage": "mensagem", "msm": "mesmo", "tb": "tambem", "tbm": "tambem",
     "pf": "por favor", "pfv": "por favor", "pfvr": "por favor", "pls": "por favor", "plis": "por favor",
-    "hj": "hoje", "td": "tudo", "mt": "muito", "mto": "muito", "cmg": "comigo", "ctg": "contigo", "dps": "depois",
+    "hj": "hoje", "cm": "com", "td": "tudo", "mt": "muito", "mto": "muito", "cmg": "comigo", "ctg": "contigo",
+    "dps": "depois",
     "ta": "esta", "to": "estou", "tou": "estou", "tava": "estava", "tao": "estao", "tá": "esta", "eh": "e",
     "vo": "vou", "pq": "porque", "oq": "o que", "qm": "quem", "qt": "quanto", "qto": "quanto", "qnto": "quanto",
     "nd": "nada", "ngm": "ninguem", "alg": "alguem", "zap": "whatsapp", "zapzap": "whatsapp", "wpp": "whatsapp",
@@ -38,6 +39,14 @@ SPELLED = (
     "faturas", "boleto", "boletos",
 )  # fmt: skip
 
+# Danger to one's own life, said in earnest or not.
+CRISIS_WORDS = (
+    r"me matar", r"suicid\w+", r"tirar (?:a )?minha (?:propria )?vida", r"nao quero mais viver", r"quero morrer",
+    r"acabar com (?:a minha vida|tudo isso de vez)", r"dar fim (?:n|em )?a? ?minha vida",
+    r"sumir d(?:o|esse|este) mundo", r"nao quero mais (?:estar )?(?:viv[oa]|acordar)",
+)  # fmt: skip
+CRISIS = re.compile(rf"\b(?:{'|'.join(CRISIS_WORDS)})\b")
+
 _MESSAGES = (
     r"(?:mensagens|mensagem|cobrancas?|notificacoes|notificacao|propagandas?|promocoes|ofertas?|avisos?|textos?|"
     r"whatsapp|sms|nada|isso|contato)"
@@ -49,7 +58,7 @@ _SEND = (
 OPT_OUT = re.compile(
     rf"\b(?:nao|nunca)\b(?:\s+(?:quero|quer|queria|gostaria|desejo|mais|de|e|para|precisa|vou|aceito|autorizo|me|que|"
     rf"voces?|por\s+favor)){{0,6}}"
-    rf"\s+(?:mais\s+)?(?:me\s+)?(?:mais\s+)?{_SEND}(?:\s+(?:mais|me|nenhuma|nem|essas?|estas?|suas?|de|tantas?|"
+    rf"\s+(?:mais\s+)?(?:m[ei]m?\s+)?(?:mais\s+)?{_SEND}(?:\s+(?:mais|me|nenhuma|nem|essas?|estas?|suas?|de|tantas?|"
     rf"esse\s+tipo\s+de|uma|as|sequer|para|mim|comigo|aqui|no|por|pelo|tipo)){{0,5}}"
     rf"(?:\s+{_MESSAGES}|\s*$)"
     rf"|\b(?:parar?|pare|parem|parou|chega|chega\s+de|deixa|deixem?|"
@@ -66,7 +75,7 @@ OPT_OUT = re.compile(
     r"|\b(?:quero|queria|desejo|gostaria\s+de|pode(?:m)?|favor|solicito|peco)\s+(?:me\s+)?(?:sair|descadastrar|"
     r"ser\s+removid[oa]|o?\s*descadastr\w+)\b"
     r"(?:\s+(?:d[aeo]ss?[ae]|d[ao]|de)\s+(?:lista|grupo|cadastro|mensagens|"
-    r"mensagem))?\s*(?:por\s+favor)?(?!\s+(?:d[aeo]\s+)?(?:plano|casa|divida|contrato|debito|vermelho|internet))"
+    r"mensagem))?(?:\s+por\s+favor)?(?!\s+(?:d[aeo]\s+)?(?:plano|casa|divida|contrato|debito|vermelho|internet))"
     r"|\bme\s+descadastr\w+|\bdescadastr\w+\s+(?:meu|o|esse|este)\s+(?:meu\s+)?(?:numero|contato|telefone)"
     r"|\bme\s+(?:deixa(?:m)?|deixem?)\s+em\s+paz\b|\bbloque(?:iar|ar|ia)\s+(?:as\s+)?mensagens"
     r"|\bnao\s+(?:me\s+)?(?:perturbe|pertube|pertubem|perturbem|incomodem?|amole|encha|encham|amolem|contatem|"
@@ -78,6 +87,7 @@ OPT_OUT = re.compile(
     r"|\b(?:cancelar|parar|bloquear)\s+(?:o\s+envio\s+d[ae]s?|o\s+recebimento\s+d[ae]s?|de\s+receber|as|essas|estas)\s+"
     r"(?:suas\s+|essas\s+|as\s+)?mensagens\b"
 )
+FOR_GOOD = re.compile(r"\bmais\b(?!\s+(?:tarde|cedo|para|pra|um))|\bnada\b|\bnenhuma?\b")
 NOT_OPT_OUT = re.compile(
     r"\b(?:boletos?|faturas?|contas?|carta|cartas|papel|correio|e\s?mail|emails?|comprovante|foto|audio|audios|link)\b"
     r"|\bcobrar\s+(?:juros|multa|taxa|a\s+mais|errado|duas)\b"
@@ -113,6 +123,10 @@ HUMAN = re.compile(
     r"suporte\s+humano)(?:\s+(?:por\s+favor|agora|ja))?\s*$"
     r"|\bnao\s+(?:quero|converso|falo)\s+(?:com\s+)?(?:falar\s+com\s+)?(?:robo|maquina|bot|ia)\b"
     r"|\b(?:alguem|pessoa|atendente|humano)\s+(?:de\s+verdade|real)\b"
+)
+REFUSES_ROBOT = re.compile(
+    r"\bnao\s+(?:quero|vou|converso|falo)\s+(?:nao\s+)?(?:com\s+)?(?:(?:falar|conversar)\s+com\s+)?"
+    r"(?:esse\s+|este\s+|uma?\s+|o\s+|a\s+)?(?:robo|maquina|bot|ia|inteligencia\s+artificial)\b"
 )
 HUMAN_REFUSED = re.compile(
     rf"\b(?:nao|nem)\s+(?:quero|queria|preciso|precisa|vou|gostaria|desejo|adianta|consegui|consigo|me|"
@@ -177,12 +191,13 @@ BUSY = re.compile(
 )
 ANSWERS_PHONE = re.compile(
     r"(?:alo|oi|ola|pois\s+nao|pronto|sim|diga|pode\s+falar|falar|bom\s+dia|boa\s+tarde|boa\s+noite|opa|tudo\s+bem|e\s+ai|"
-    r"quem\s+e|hum|tudo\s+bom|salve)"
+    r"quem\s+e|hum|tudo\s+bom|salve|(?:voce\s+)?esta\s+me\s+(?:ouvindo|escutando)|tem\s+alguem\s+ai|esta\s+ai)"
 )
 CALL_REFUSED = re.compile(
     r"\b(?:nao|nunca|nem|(?:parem?|parar?|pare)\s+(?:de|com))\s+(?:\w+\s+){0,4}(?:ligar?|ligue|liguem|ligando|"
     r"telefona|telefonem?|telefone|ligacao|ligacoes|ligada)\b"
     r"|\b(?:quem|ninguem|voces?|alguem|ela|ele)\s+(?:\w+\s+){0,2}me\s+(?:ligou|ligaram)\b|"
+    r"\bme\s+ligar?\s+(?:tod[oa]s?|sempre|direto|a\s+cada|de\s+vez\s+em)\b|"
     r"\bpor\s?que\s+(?:voces?\s+)?(?:\w+\s+){0,2}me\s+ligar?\b"
 )
 
@@ -245,6 +260,10 @@ NOT_WRONG_PERSON = re.compile(
     r"contra|cliente\s+novo|de\s+ferro|mais\s+cliente|caloteir[oa])\b|\bnao\s+(?:e|era)\s+(?:mais\s+)?(?:facil|"
     r"possivel|justo|verdade|assim|isso|bem|tao|muito|so)\b"
     r"|\bnao\s+mora\s+(?:longe|perto)\b|\bnao\s+(?:e|era)\s+(?:o|a)\s+(?:boleto|internet|tecnico|roteador|wifi)\b"
+    # Speech comes without commas: "não, é a irmã dela", "pois não, sou eu mesma".
+    r"|\bnao\s+(?:aqui\s+)?e\s+(?:o|a)\s+(?:marido|espos[ao]|mulher|companheir[ao]|filh[ao]|mae|pai|irma|irmao|ti[ao]|sobrinh[ao]|"
+    r"net[ao]|avo|sogr[ao]|nora|genro|cunhad[ao]|vizinh[ao]|namorad[ao])\b"
+    r"|\bpois\s+nao\s+(?:sou|e)\s+(?:eu|el[ae])\b"
 )
 
 POLITENESS = re.compile(
@@ -296,7 +315,7 @@ _STRONG_COLLECTION = (
 # "Conta uma piada" tells a story, it is no bill.
 _WEAK_COLLECTION = (
     r"pix|pagar|pagamentos?|pago|conta(?!\s+(?:uma|um|mais|comigo|essa|essas|para|como|o\s+que))|contas|pagando|"
-    r"valores?|valor|desconto|dinheiro|salario"
+    r"valores?|valor|desconto|dinheiro|salario|acertar|regularizar"
 )
 _STRONG_SALES = (
     r"planos?|megas?|giga|gigas|contratar|contrato\s+novo|contratacao|upgrade|assinar|assinatura\s+nova|promocao|"
@@ -304,16 +323,21 @@ _STRONG_SALES = (
     r"quanto\s+(?:custa|fica|sai|e\s+o\s+plano|esta\s+o\s+plano|ta)|precos?|(?:valor|custo|taxa)\s+d[aeo]\s+(?:instalacao|plano|internet|mega)|instalacao\s+nova|nova\s+instalacao|"
     r"instalar|aumentar\s+(?:a\s+|minha\s+)*(?:velocidade|internet|plano)|"
     r"mais\s+velocidade|mudar\s+(?:de\s+|o\s+|meu\s+)*plano|trocar\s+(?:de\s+|o\s+|meu\s+)*plano|fibra|ofertas?|"
-    r"cobertura|atendem?\s+(?:n[ao]|minha|meu)|combo|vendedor|vendas?|comprar|orcamento|tv\s+box|streaming|"
-    r"quero\s+internet|colocar\s+internet|por\s+internet"
+    r"cobertura|atendem?\s+(?:n[ao](?!\s+(?:domingo|sabado|feriado|segunda|terca|quarta|quinta|sexta|fim))|minha|meu)|combo|vendedor|vendas?|comprar|orcamento|tv\s+box|streaming|"
+    r"quero\s+internet|colocar\s+internet|por\s+internet|(?:quero|queria|preciso\s+de|procuro|procurando|busco)\s+uma\s+(?:boa\s+)?internet|"
+    r"quanto\s+(?:e|esta|fica|sai)\s+o\s+de\s+(?:[1-9]00|1000)(?!\s+reais)|roteador\s+(?:extra|mesh|adicional|a\s+mais)|mesh|repetidor|"
+    r"ip\s+fixo|vendem?|oferecem"
 )
-_WEAK_SALES = r"instalacao|taxa|fidelidade|viabilidade|bairro|chip|novidades|barat[ao]s?|em\s+conta"
+_WEAK_SALES = (
+    r"instalacao|taxa|fidelidade|viabilidade|bairro|chip|novidades|barat\w+|em\s+conta|(?:mais|maior)\s+(?:rapid\w+|velocidade)|"
+    r"telefone\s+fixo|linha\s+fixa|tv|televisao|canais"
+)
 _STRONG_SUPPORT = (
     r"caiu|caindo|lenta|lento|lentidao|sem\s+(?:internet|sinal|conexao|rede|acesso)|nao\s+(?:funciona|conecta|"
-    r"carrega|abre|esta\s+funcionando|pega|liga|navega)|wi\s?fi|wireless|roteador|"
+    r"carrega|abre|esta\s+funcionando|pega|liga|navega)|wi\s?fi|wireless|roteador(?!\s+(?:extra|mesh|adicional|a\s+mais))|"
     r"modem|onu|senha|oscila\w*|oscilando|travando|trava|luz\s+vermelha|luzes?|los|tecnico|visita\s+tecnica|"
     r"horarios?|enderecos?|funcionamento|que\s+horas?|abre|abrem|fecha|fecham|onde\s+fica|localizacao|"
-    r"loja|mudanca|mudei\s+de\s+(?:casa|endereco)|mudar\s+de\s+(?:casa|endereco)|cabo|rompid[oa]|ping|velocidade\s+(?:baixa|ruim)|"
+    r"loja|mudanca|mudei\s+de\s+(?:casa|endereco)|mudar\s+de\s+(?:casa|endereco)|cabo|romp(?:e|eu|id[oa]|imento)|ping|velocidade\s+(?:baixa|ruim)|"
     r"parou\s+de\s+funcionar|problema|problemas|suporte|defeito|reparo|manutencao|instavel|instabilidade|app|"
     r"aplicativo|ruim"
 )

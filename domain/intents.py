@@ -1,6 +1,7 @@
 """Recognise what a customer wants by rule alone: typos, no accents, WhatsApp spelling (spec 1.2)."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Literal
@@ -17,6 +18,8 @@ Topic = Literal["collection", "sales", "support"]
 
 _MENDED_FROM = 6  # shorter words have too many neighbours to be mended
 _STRONG, _WEAK = 3, 1
+_LONGEST_PIECE, _MOST_PIECES = 60, 8
+_BARE_NO = frozenset({"nao", "n", "nn", "nop", "nunca", "negativo"})
 _CLAUSE_END = re.compile(r"[.,;!?\n]+|\b(?:mas|porem|so que)\b")
 _WORDS_AND_STOPS = re.compile(r"[^\w.,;!?\n]+")
 # Only whether a date is there matters to is_affirmative, not which one.
@@ -48,9 +51,29 @@ def asks_opt_out(text: str) -> bool:
     return any(patterns.OPT_OUT.search(c) and not patterns.NOT_OPT_OUT.search(c) for c in _clauses(text))
 
 
+def asks_opt_out_in_pieces(texts: Sequence[str]) -> bool:
+    """Tell whether several bubbles make one such wish: "eu não quero", "receber mais", "mensagem".
+
+    A refusal for good says "mais" or "nada"; a plain no before "me manda mensagem amanhã" answers something else.
+    """
+    pieces = [text for text in texts if len(text) <= _LONGEST_PIECE]
+    if len(pieces) < 2 or len(pieces) > _MOST_PIECES:
+        return False
+    whole = " ".join(f"{text}." if _letters_only(normalize(text)) in _BARE_NO else text for text in pieces)
+    return patterns.FOR_GOOD.search(normalize(whole)) is not None and asks_opt_out(whole)
+
+
+def is_in_crisis(text: str) -> bool:
+    """Tell whether somebody speaks of ending their life."""
+    return any(patterns.CRISIS.search(c) for c in _clauses(text))
+
+
 def asks_human(text: str) -> bool:
-    """Tell whether the customer asks for a person, and does not refuse one."""
-    return any(patterns.HUMAN.search(c) and not patterns.HUMAN_REFUSED.search(c) for c in _clauses(text))
+    """Tell whether the customer asks for a person, and does not refuse one. Who refuses the machine asks for one."""
+    return any(
+        patterns.REFUSES_ROBOT.search(c) or (patterns.HUMAN.search(c) and not patterns.HUMAN_REFUSED.search(c))
+        for c in _clauses(text)
+    )
 
 
 def asks_call(text: str) -> bool:

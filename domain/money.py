@@ -11,7 +11,7 @@ from domain.folded_text import fold
 from domain.number_words import NUMBER_WORDS, read_number_words
 
 _NUMBER = r"(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d{1,2})?"
-_UNIT = r"(?:reais|real|reau|conto|contos|pila|pilas|mango|mangos|pratas?|brl)"
+_UNIT = r"(?:reais|reias|raeis|reai|rais|reals|real|reau|conto|contos|pila|pilas|mango|mangos|pratas?|brl)"
 _CENTS = rf"(?:\s*e\s*(?P<cents>\d{{1,2}}|{NUMBER_WORDS})(?:\s*(?:centavos?|cents?))?(?!\d|\s*[/,:]))"
 _CENTS_NAMED = rf"(?:\s*e\s*(?P<cents>\d{{1,2}}|{NUMBER_WORDS})\s*(?:centavos?|cents?))"
 
@@ -42,10 +42,16 @@ _NEXT_WORD = (
     r"de\s+entrada|a\s+vista|avista|segunda|terca|quarta|quinta|sexta|sabado|domingo|depois|semana|mes|q|que|todo|toda|"
     r"sem|com|pode|da|serve|nao)\b)"
 )
-_PAID_BARE = re.compile(
+_PAYING = (
     r"\b(?:pagar|pago|pagava|paguei|pagaria|dou|dar|depositar|deposito|transferir|transfiro|mandar|mando|faco|fazer|"
     r"valor\s+de|total\s+de|entrada\s+de|parcelas?\s+de|so\s+tenho|tenho)\s+(?:so|uns|apenas|somente|os|ate|de)?\s*"
-    rf"(?P<number>\d{{1,6}}\.\d{{2}}(?!\d)|\d{{2,5}}(?:\.\d{{3}})?){_AFTER}{_OTHER_UNIT}{_NEXT_WORD}"
+)
+_PAID_BARE = re.compile(
+    rf"{_PAYING}(?P<number>\d{{1,6}}\.\d{{2}}(?!\d)|\d{{2,5}}(?:\.\d{{3}})?){_AFTER}{_OTHER_UNIT}{_NEXT_WORD}"
+)
+# '119 e 90' is a price as people say it; '100 e 50 dia 20' may be two amounts, so a round number takes no cents.
+_PAID_SPOKEN = re.compile(
+    rf"{_PAYING}(?P<number>\d{{1,4}}[1-9])\s+e\s+(?P<cents>\d{{2}}){_AFTER}{_OTHER_UNIT}{_NEXT_WORD}"
 )
 _LARGEST_DAY = 31
 
@@ -94,11 +100,12 @@ def find_amounts(text: str) -> list[FoundAmount]:
     """
     folded = fold(text)
     found: list[FoundAmount] = []
-    for pattern in (_MARKED, _MARKED_RS, _COUNTED, _COUNTED_WORDS, _CENTS_ONLY, _DECIMAL, _PAID_BARE):
+    for pattern in (_MARKED, _MARKED_RS, _COUNTED, _COUNTED_WORDS, _CENTS_ONLY, _DECIMAL, _PAID_SPOKEN, _PAID_BARE):
         for match in pattern.finditer(folded.text):
-            start, end = match.span("number") if pattern is _PAID_BARE else match.span()
+            is_object = pattern in (_PAID_SPOKEN, _PAID_BARE)  # its verb is no part of the amount
+            start, end = match.start("number") if is_object else match.start(), match.end()
             cents = _cents(match)
-            if pattern is _PAID_BARE and cents <= _LARGEST_DAY * 100:
+            if is_object and cents <= _LARGEST_DAY * 100:
                 continue
             first, last = folded.source_span(start, end)
             if not any(amount.start < last and first < amount.end for amount in found):

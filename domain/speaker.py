@@ -12,7 +12,16 @@ _SOMEBODY_ELSE = re.compile(
     r"\b(?:nao|engano|marido|esposa|esposo|mulher del[ea]|filh[ao]|mae|pai|irma|irmao|sogr[ao]|vizinh[ao]|secretari[ao]"
     r"|recado|quem (?:fala|e|ta)|nao (?:esta|ta)|saiu|depois)\b"
 )
+_ASKED_WHO = re.compile(r"\bfalo com \w+ ?\?$")
+_BARE_NO = re.compile(
+    r"\W*(?:nao|n|negativo|nao e|aqui nao|nao sou)(?:\W+(?:nao|obrigad[oa]|senhora?|moc[oa]|e engano))*\W*"
+)
 _ASKS_FOR = r"\b(?:falo|falando|estou falando|e) com (?:a |o |a senhora |o senhor )?{name}\b[^?]*\?"
+
+
+def has_denied_name(asked: str, answer: str) -> bool:
+    """Tell whether `answer` is a bare no to "Falo com …?": the number is somebody else's."""
+    return _ASKED_WHO.search(fold(asked).text.strip()) is not None and _BARE_NO.fullmatch(fold(answer).text) is not None
 
 
 def has_confirmed_name(asked: str, answer: str, *, name: str, is_yes: bool) -> bool:

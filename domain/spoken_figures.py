@@ -69,6 +69,8 @@ _WITH_UNIT: Final = re.compile(
 )
 _RANGE: Final = re.compile(rf"{_D}(?P<first>\d{{1,4}})\s?[-–—]\s?(?P<last>\d{{1,4}})(?![\w-]|[.,/]\d)")
 _MIXED: Final = re.compile(r"(?<!\w)(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[\w]+(?:-[\w]+)*(?!\w)")
+# A protocol is a code also when chance gave it no figure.
+_PROTOCOL: Final = re.compile(r"(?P<before>\b(?i:protocolo)\W{1,3}(?:(?:é|e)\s+)?)(?P<code>[A-Z][A-Z\d]{4,})(?!\w)")
 _NUMBER: Final = re.compile(
     rf"(?P<minus>(?<![\w.,/-])[-−](?=\d))?(?<![\w.,])(?P<whole>{_N})(?:(?P<sign>[.,])(?P<part>\d+))?(?!\w|[.,]\d)"
 )
@@ -114,6 +116,7 @@ def figures_in_words(text: str, *, today: date | None) -> str:
         ),
         (_WITH_UNIT, lambda m: f"{_decimal_or_whole(m['number'])} {_UNITS[m['unit'].lower()]}"),
         (_RANGE, _range),
+        (_PROTOCOL, lambda m: m["before"] + spelled(m["code"])),
         (_MIXED, lambda m: spelled(m[0])),
         (_NUMBER, _number),
         (_BETWEEN, lambda m: " ponto " if m[0] == "." else " vírgula "),

@@ -15,7 +15,7 @@ _SOUND: Final = (
 )
 _NOISE: Final = re.compile(rf"[(\[<*]\s*(?:\w+[\s_]+){{0,2}}{_SOUND}(?:[\s_]+\w+){{0,2}}\s*[)\]>*]")
 _FILLERS: Final = re.compile(
-    r"\b(?:e+h*|a+h+|h+[uã]?m+|u+h+|ha+m?|an+|hã+|ahn+|tipo assim|tipo|ne|sabe|entao|bom|olha|assim|pera+i?|espera|"
+    r"\b(?:e+h*|a+h+|ai+|h+[uã]?m+|u+h+|ha+m?|an+|hã+|ahn+|tipo assim|tipo|ne|sabe|entao|bom|olha|assim|pera+i?|espera|"
     r"deixa (?:eu|me) ver|so um (?:minut\w+|moment\w+|instant\w*|segund\w+))\b"
 )
 _HESITATION: Final = re.compile(
@@ -39,7 +39,16 @@ _AND_CENTS: Final = re.compile(
 _BARE_NUMBER: Final = re.compile(
     rf"(?<!\bdia )(?<!\bdias )(?<![\w,.])(?P<number>(?>{NUMBER_WORDS})|\d{{2,5}}(?:,\d\d)?)\b(?![,.]\d){_CLAUSE_ENDS}"
 )
+_SPEED: Final = re.compile(rf"(?P<number>(?>{NUMBER_WORDS}))(?=\s+(?:megas?|mega\s?bits?)\b)")
 _LEAST_BARE_AMOUNT: Final = 10  # "uma", "as duas" count invoices
+# Recognisers write no comma after a "não" that takes a day back: "na sexta não na segunda", "não melhor dia dez".
+_DAY: Final = (
+    rf"(?:(?:segunda(?!\s+via)|terca|quarta|quinta|sexta)(?:\s+feira)?|sabado|domingo|hoje|(?:depois\s+de\s+)?amanha"
+    rf"|dia\s+(?:{DAY_WORDS}|\d{{1,2}})(?:\s+de\s+\w+)?)"
+)
+_TAKES_BACK: Final = re.compile(
+    rf"(?P<before>(?:^|\b{_DAY})\s*)nao\s+(?=(?:melhor|prefiro)\b|(?:(?:n[ao]|para|melhor)\s+)?{_DAY}\b)"
+)
 
 
 def is_unintelligible(text: str) -> bool:
@@ -62,9 +71,11 @@ def plainly_said(text: str, *, expects_amount: bool = False) -> str:
     """Write what was said as it would be typed, so that the rules for texts can read it.
 
     Hesitation goes; "vinte e sete do onze" names a month. An amount is often said without its unit ("cento e dezenove
-    e noventa"): where one was asked for, it gets it.
+    e noventa"): where one was asked for, it gets it. A "não" that takes back a day gets its comma.
     """
     plain = _without_hesitation(without_noise(text))
+    plain = _rewritten(plain, _TAKES_BACK, lambda match: f"{match['before']}não, ")
+    plain = _rewritten(plain, _SPEED, lambda match: str(_value(match["number"])))
     plain = _rewritten(plain, _NUMBERED_MONTH, _month_named)
     plain = _rewritten(plain, _REAIS_AND_CENTS, _amount_with_cents)
     if expects_amount and not find_amounts(plain):

@@ -32,6 +32,15 @@ _IGNORED = frozenset(
 )
 _CHEAPEST = re.compile(r"\bmais (?:barat|em conta|economic|simples)|\bbaratinh|\bmenor preco|\bmais baix")
 _DEAREST = re.compile(r"\bmais (?:rapid|complet|veloz|potente|car[oa]|top)|\bmelhor plano|\bmaior velocidade")
+# What a customer wants a product for, and the words that descriptions use for it.
+_NEEDS = (
+    (re.compile(r"\b(?:jog(?!o d[aeo]\b)\w+|game\w*|gamer|lives?|streamer|twitch|lag|ping)\b"), "jogos"),
+    (re.compile(r"\b(?:home ?office|trabalh\w+|escritorio|reunio\w+|videochamad\w+|videoconferenci\w+)\b"), "trabalho"),
+    (re.compile(r"\b(?:familia|todo mundo|casa (?:toda|cheia|grande|inteira)|(?:[5-9]|1\d|cinco|seis|sete|oito)"
+                r" (?:pessoas|moradores))\b"), "casa toda"),
+    (re.compile(r"\bcameras?\b"), "cameras"),
+    (re.compile(r"\b(?:sinal|wi ?fi)\b.{0,40}\b(?:quartos?|fundos|comodos?|andar|quintal|edicula)\b"), "mesh comodos"),
+)  # fmt: skip
 _SYNONYMS = {
     "net": "internet", "wifi": "wifi", "wi": "wifi", "fi": "wifi", "tv": "televisao", "telefone": "telefone",
     "fone": "telefone", "linha": "telefone", "repetidor": "mesh", "roteador": "roteador", "planos": "plano",
@@ -48,7 +57,7 @@ async def search_products(database: Database, tenant_id: UUID, query: str, *, li
 
 def rank_products(catalogue: Sequence[ProductRow], query: str) -> list[ProductRow]:
     """Order what fits a query. A query without content ("quais os planos?") fits everything, cheapest first."""
-    plain = _numbers_written(fold(query[:_QUERY_LIMIT]).text)
+    plain = _with_needs(_numbers_written(fold(query[:_QUERY_LIMIT]).text.replace("-", " ")))
     words = [_SYNONYMS.get(word, word) for word in _WORD.findall(plain) if word not in _IGNORED and len(word) > 1]
     numbers = _NUMBER.findall(plain)
     scored = [(_score(product, words, numbers), product) for product in catalogue]
@@ -61,6 +70,11 @@ def rank_products(catalogue: Sequence[ProductRow], query: str) -> list[ProductRo
         return [product for _, product in sorted(fitting, key=lambda pair: -pair[1].price_cents)]
     fitting.sort(key=lambda pair: (-pair[0], pair[1].price_cents, pair[1].sku))
     return [product for _, product in fitting]
+
+
+def _with_needs(plain: str) -> str:
+    """Add the words of descriptions for what the customer wants it for ("pra jogar", "somos em 5 pessoas")."""
+    return " ".join((plain, *(words for need, words in _NEEDS if need.search(plain))))
 
 
 def _numbers_written(plain: str) -> str:

@@ -10,7 +10,7 @@ from agents.offline.identity_talk import document_argument
 from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, day_of, holder_name, join, on_day
 from agents.offline.reading import Agreement, SaidDate, ToolResult, Turn, last_question
 from agents.offline.recall import dates_said, day_from
-from agents.offline.signals import Signal
+from agents.offline.signals import Signal, says
 from domain.spoken_hearing import plainly_said
 from domain.wording import fold
 
@@ -18,13 +18,28 @@ _THE_REST: Final = re.compile(
     r"\be (?:[oa] )?(?:resto|restante|outra (?:parte|metade))\b|\bmetade\b.+\bmetade\b", re.DOTALL
 )
 _ANOTHER_ONE: Final = re.compile(
-    r"\b(?:e|tambem|[ao]s?) (?:outras?(?! (?:data|hora))|outros?(?! dia)|restantes?|que falta\w*|resto)\b"
+    r"\b(?:e|tambem|[ao]s?) (?:outras?(?! (?:data|hora|coisa|duvida|pergunta))|outros?(?! (?:dia|assunto))|restantes?"
+    r"|que falta\w*|resto)\b"
     r"|\be [ao] de (?:janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b"
 )
 _AT_ONCE: Final = re.compile(r"\b(?:agora(?! nao)|agorinha|ja ja|imediatamente)\b")
+_PAYS_AT_ONCE: Final = re.compile(r"\b(?:pag\w+|quit\w+|acert\w+)\b[^.!?\n]{0,25}\bagora\b(?! nao)")
+_ONLY_CHOOSES: Final = re.compile(
+    r"\W*(?:(?:so|pago|quero|pode ser|prefiro|vou|pagar|comecar|comeco|com|por|pel[ao]|eu|[ao]s?|uma?|o valor)\s+)*"
+    r"(?:mais (?:antiga|velha|nova|recente)|primeira|ultima|total|duas|metade|ambas)\W*"
+)
+_COMES_IN: Final = (
+    r"\b(?:recebo|receberei|vou receber|me pagam|cai|entra)\b(?:(?!pag|acert|quit|mas\b)[^.,;!?\n\d]){0,20}?\b"
+)
 _ASKED_AMOUNT: Final = re.compile(r"\b(valor|quanto|total|mais antiga|tudo)\b")
+_BEFORE_IDENTITY: Final = 3  # messages; what was said longer ago is another matter
 _CHANGES_DAY: Final = re.compile(r"\b(mud\w+|troc\w+|outr[ao])\b.{0,15}\b(data|dia)\b")
-_ASKED_DAY: Final = re.compile(r"\b(dia|data|quando)\b")
+_ASKS_OTHERS: Final = re.compile(
+    r"\b(?:ver|falar|conversar|combinar|confirmar|checar|perguntar)\b(?: (?:isso|primeiro|antes))? com "
+    r"(?!voc|vc|alguem|(?:a |uma )?pessoa|atendente)|\bperguntar (?:para|pro|pra|ao?) "
+    r"|\bnao sei se (?:vou |eu )?(?:consig|conseg|poss|da\b|vai dar|tenho|terei)"
+)
+_ASKED_DAY: Final = re.compile(r"\b(dias?|data|quando|quis dizer)\b")
 # What the date grammar gives as the reason, by the words that tell it; any other is answered in the customer's words.
 _DAY_PROBLEMS: Final = (
     (r"no_such|nao existe", "Essa data não existe no calendário. Qual dia fica bom para você?"),
@@ -36,7 +51,7 @@ _DAY_PROBLEMS: Final = (
     (r"income|dinheiro", "Entendi, quando o dinheiro entrar! Para eu anotar certinho, que dia isso costuma acontecer?"),
     (r"open_ended|em aberto", "Entendi! Para eu anotar certinho, qual seria o dia exato?"),
 )
-_METHODS: Final = (("pix", "pix"), ("boleto", "boleto"), ("cartao", "cartão"), ("dinheiro", "dinheiro"))
+_METHODS: Final = (("pix", "pix"), ("boleto", "boleto"), ("cartao", "cartão"), ("em dinheiro", "dinheiro"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +82,14 @@ def _meant_dates(turn: Turn) -> list[SaidDate]:
             meant.append(said)
         elif not is_past_payment:
             meant.append(replace(said, certainty="invalida", reason="past_date"))
-    return meant
+    of_paying = [said for said in meant if not _is_payday(turn, said)]
+    return of_paying or meant
+
+
+def _is_payday(turn: Turn, said: SaidDate) -> bool:
+    """Tell whether money comes in on a day ("recebo dia 25"): it is no day of paying when another one is named."""
+    excerpt = fold(said.excerpt)
+    return bool(excerpt) and re.search(rf"{_COMES_IN}{re.escape(excerpt)}", turn.said) is not None
 
 
 def read_wish(turn: Turn, debt: Debt) -> Wish:
@@ -78,10 +100,15 @@ def read_wish(turn: Turn, debt: Debt) -> Wish:
     unclear = next((said for said in reversed(dates) if said.certainty != "certa"), None) if not sure else None
     amounts = context.amounts or bare_amount(turn.said)
     talks_money = bool(sure or unclear or context.proposal or amounts or asked_amount(turn))
-    talks_money = talks_money or turn.says(Signal.PAY_INTENT)
-    amount = chosen_amount(turn.said, amounts, debt) if talks_money else None
+    talks_money = talks_money or turn.says(Signal.PAY_INTENT) or _ONLY_CHOOSES.fullmatch(turn.said) is not None
+    # "Não pago, fiquei o mês inteiro sem internet" chooses nothing.
+    refuses = turn.says(Signal.REFUSES_PAY) and not (sure or context.amounts)
+    tells_paid = (turn.says(Signal.PAID) or context.says_paid) and bool(context.amounts)  # not what will be paid
+    is_silent = refuses or tells_paid or not talks_money
+    amount = None if is_silent else chosen_amount(turn.said, amounts, debt)
     date = sure[-1] if sure else None
-    if date is None and unclear is None and context.amounts and amount is not None and _AT_ONCE.search(turn.said):
+    is_at_once = _AT_ONCE.search(turn.said) if context.amounts else _PAYS_AT_ONCE.search(turn.said)
+    if date is None and unclear is None and amount is not None and is_at_once and "?" not in turn.new_text:
         date = context.date or None
     several = len(set(sure)) > 1 and not turn.says(Signal.CORRECTION)
     is_split = len(set(context.amounts)) > 1 and bool(sure) and bool(_AT_ONCE.search(turn.said))
@@ -255,6 +282,8 @@ def negotiate(turn: Turn, debt: Debt) -> str | None:
     proposal = turn.context.proposal
     if proposal is not None and confirms_proposal(turn, wish):
         return promise(turn, date=proposal.date, amount=proposal.amount)
+    if proposal is not None and wish.date is None and _ASKS_OTHERS.search(turn.said):
+        return "Claro, sem pressa: ainda não gravei nada. Quando souber, me avisa por aqui que eu registro."
     if wish.several_days:
         return "Consigo anotar um pagamento por vez. Qual dia e valor você quer deixar certo primeiro?"
     if wish.unclear is not None:
@@ -282,6 +311,26 @@ def negotiate(turn: Turn, debt: Debt) -> str | None:
         return "Sem problema! Para qual dia você quer mudar?"
     if proposal is not None and turn.is_no:
         return "Sem problema, ainda não gravei nada. O que você prefere mudar: o dia ou o valor?"
+    return None
+
+
+def take_up_wish(turn: Turn, debt: Debt) -> str | None:
+    """Propose the one day of paying named while the holder was still to be confirmed; None when there was none."""
+    today = day_from(turn.context.date)
+    if turn.context.proposal is not None or turn.context.promise is not None or today is None:
+        return None
+    for text in reversed(turn.earlier_texts[-_BEFORE_IDENTITY:]):
+        said = text if turn.call is None else plainly_said(text)
+        folded = fold(said)
+        amounts = amounts_in(folded)
+        found = dates_said(said, turn.context.date)
+        if not found or "?" in text or not (amounts or says(folded, Signal.PAY_INTENT)):
+            continue
+        days = {day for date in _sure(found) if (day := day_from(date)) is not None and day >= today}
+        if len(days) != 1 or len(found) > 1:
+            return None
+        amount = chosen_amount(folded, amounts, debt) or (debt.total if len(debt.invoices) == 1 else None)
+        return promise(turn, date=found[0].date, amount=amount) if amount else ask_amount(debt)
     return None
 
 

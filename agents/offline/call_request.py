@@ -33,6 +33,7 @@ _WHEN: Final = re.compile(
 _NO_MORE: Final = re.compile(
     r"\b(?:desmarc\w+|cancel\w+|nao precisa|deixa)\b.{0,25}\b(?:ligacao|ligar|liguem|telefon\w+)\b"
 )
+_DECLINES: Final = re.compile(r"\b(?:deixa (?:para la|quieto)|nao precisa|esquece|nao quero mais)\b")
 
 
 def asks_for_call(turn: Turn) -> bool:
@@ -47,6 +48,8 @@ def asks_for_call(turn: Turn) -> bool:
     if past.is_ok:
         return _is_settled(turn)
     if past.error == "fora_do_horario" and _OFFERED_HOUR.search(turn.asked):
+        if _DECLINES.search(turn.said):
+            return False
         return turn.is_plain_yes or _WHEN.search(turn.new_text) is not None
     return (
         past.error == "horario_invalido" and bool(_ASKED_HOUR.search(turn.asked)) and bool(_WHEN.search(turn.new_text))

@@ -1,6 +1,7 @@
 """Second copies in the collection talk: which invoice, Pix or boleto, and what the tool answered."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from agents.offline.courtesy import offered_human
@@ -13,8 +14,15 @@ from domain.wording import fold
 
 _OFFERED_PIX: Final = re.compile(r"\bpix\b")
 _CODE_FOLLOWS: Final = "vai na próxima mensagem"
-_AGAIN_OR_OTHER: Final = re.compile(r"\b(?:de novo|novamente|outra vez|reenvi\w+|[ao] outr[ao]|outra tambem)\b")
+_AGAIN_OR_OTHER: Final = re.compile(r"\b(?:de novo|novamente|outra vez|reenvi\w+|d?[ao] outr[ao]|outra tambem)\b")
 _OFFERED_BOLETO: Final = re.compile(r"\bboleto\b")
+_SEVERAL_CODES: Final = re.compile(
+    r"\b(?:[ao]s|d[ao]s) (?:duas|dois|tres|quatro|outras)\b|\b(?:tod[ao]s|ambas|ambos)\b"
+)
+_INVOICE_NUMBER: Final = re.compile(
+    r"\b(?:fat|nf)[a-z]*[- ]?(?:n[ou°]?\.? ?|numero )?((?:fat-?)?\d{3,10})\b(?![/,.]\d)"
+)
+_ASKS_RECONNECTION: Final = re.compile(r"\b(?:volta\w*|relig\w+|desbloque\w+|compensa\w*|demora)\b")
 
 
 def wants_code(turn: Turn) -> bool:
@@ -27,7 +35,7 @@ def wants_code(turn: Turn) -> bool:
         return True
     if turn.says(Signal.CODE):
         paid_by = turn.says(Signal.PAID) or turn.context.says_paid
-        return not paid_by and not (turn.is_no and not turn.says(Signal.CORRECTION))
+        return not (paid_by or _asks_what_follows(turn)) and not (turn.is_no and not turn.says(Signal.CORRECTION))
     offered = _OFFERED_PIX.search(turn.asked) or _OFFERED_BOLETO.search(turn.asked)
     return (
         bool(offered)
@@ -35,6 +43,11 @@ def wants_code(turn: Turn) -> bool:
         and turn.context.proposal is None
         and (turn.is_plain_yes or turn.said == "agora")
     )
+
+
+def _asks_what_follows(turn: Turn) -> bool:
+    """Tell whether Pix or boleto only stands in a question on what comes after paying ("no Pix volta quando?")."""
+    return "?" in turn.new_text and not turn.says(Signal.REQUEST) and bool(_ASKS_RECONNECTION.search(turn.said))
 
 
 def _names_other_invoice(turn: Turn) -> bool:
@@ -46,7 +59,13 @@ def _names_other_invoice(turn: Turn) -> bool:
 
 
 def _invoice_meant(turn: Turn, debt: Debt) -> OpenInvoice:
-    """Return the invoice named, else the other one, the one just sent, or the oldest."""
+    """Return the invoice named, else the other one, the one just sent, or the oldest.
+
+    A number that is not open is passed on as it is: the tool knows the open ones, and nobody gets another's code.
+    """
+    unknown = _INVOICE_NUMBER.search(turn.said)
+    if unknown is not None and not any(_digits(one.number) == _digits(unknown[1]) for one in debt.invoices):
+        return replace(debt.oldest, number=unknown[1])
     named = debt.named(turn.said)
     sent = turn.past("gerar_segunda_via")
     if named is not None or sent is None or not sent.is_ok:
@@ -54,6 +73,10 @@ def _invoice_meant(turn: Turn, debt: Debt) -> OpenInvoice:
     is_other = re.search(r"\boutra\b(?! vez)", turn.said) is not None
     fitting = [invoice for invoice in debt.invoices if (invoice.number == sent.text("numero")) != is_other]
     return fitting[0] if fitting else debt.oldest
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"\D", "", number).lstrip("0")
 
 
 def _form(turn: Turn) -> str:
@@ -78,7 +101,10 @@ def payment_code(turn: Turn, debt: Debt) -> str:
     result = turn.use(
         "gerar_segunda_via", cpf_cnpj=document_argument(turn), numero_fatura=invoice.number, forma=_form(turn)
     )
-    return _code_outcome(turn, result)
+    outcome = _code_outcome(turn, result)
+    if result.is_ok and turn.call is None and len(debt.invoices) > 1 and _SEVERAL_CODES.search(turn.said):
+        return join(outcome, "Mando um código de cada vez: quando quiser o próximo, é só pedir “o da outra”.")
+    return outcome
 
 
 def _code_outcome(turn: Turn, result: ToolResult) -> str:

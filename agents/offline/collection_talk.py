@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from agents.offline.agreement import ask_amount, ask_day, asked_amount, negotiate, read_wish
+from agents.offline.agreement import Wish, ask_amount, ask_day, asked_amount, negotiate, read_wish, take_up_wish
 from agents.offline.boundaries import within_bounds
 from agents.offline.call_request import arrange_call, asks_for_call
 from agents.offline.code_talk import after_code, payment_code, wants_code
@@ -33,11 +33,23 @@ from agents.offline.identity_talk import (
 from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, day_of, holder_name, introduction, join, lines
 from agents.offline.reading import Turn
 from agents.offline.signals import Signal
+from agents.offline.standing_promise import about_promise
 from domain.documents import find_documents
+from domain.wording import fold
 
 _DOCUMENT_ALONE: Final = 40
 _ASKS_DETAILS: Final = re.compile(
     r"^\W*(?:e )?(?:qua(?:l|is)(?: sao| e)?(?: el[ae]s| as faturas)?|quanto(?: e cada| cada)?)\W*$"
+)
+_ASKS_CONCESSION: Final = re.compile(
+    r"\b(?:descont\w+|abat\w+|parcel\w+|em \d+ ?x|(?:tirar?|sem) (?:os |o |a )?(?:juros|multa))\b"
+)
+_PAPER: Final = re.compile(
+    r"\b(?:carta|declaracao|certidao|recibo|extrato|historico|nota fiscal|copia do contrato|quitacao|informe)\b"
+)
+_PART_PAID: Final = re.compile(
+    r"\bso (?:paguei|falta)\b|\b(?:[ao]s?|uma|um) outr[ao]s?\b.{0,12}\bnao\b"
+    r"|\bpaguei (?:so )?uma\b.{0,30}\b(?:falta\w*|outra|outro|resto)\b"
 )
 _CLOSING_SENTENCE: Final = "Posso ajudar em mais alguma coisa?"
 
@@ -80,7 +92,7 @@ def _first_news(turn: Turn, debt: Debt) -> str:
         return lines((statement, no_pressing(turn)))
     if turn.says(Signal.DISPUTE) or turn.said_before(Signal.DISPUTE, bursts=4):
         return lines((statement, join("Se algo aí não bate, quem pode corrigir é uma pessoa da equipe.", HER_OFFER)))
-    agreed = negotiate(turn, debt)
+    agreed = negotiate(turn, debt) or take_up_wish(turn, debt)
     if wants_code(turn) or (turn.said_before(Signal.CODE, bursts=4) and not turn.past("gerar_segunda_via")):
         return lines((statement, join(payment_code(turn, debt), agreed or after_code(turn))))
     return lines(
@@ -159,7 +171,7 @@ def _helped(turn: Turn, debt: Debt) -> str:
     if turn.says(Signal.DUE_DATE):
         return from_knowledge(turn, "troca da data de vencimento da fatura") or unknown_answer(turn)
     wish = read_wish(turn, debt)
-    settles = wish.date is not None or wish.unclear is not None
+    settles = wish.date is not None or (wish.unclear is not None and not _is_no_day_in_sight(turn, wish))
     feeling = _empathy(turn)
     if asks_for_call(turn):
         return join(feeling, arrange_call(turn))
@@ -169,11 +181,16 @@ def _helped(turn: Turn, debt: Debt) -> str:
         return hardship(turn)
     parts: list[str | None] = [feeling]
     if turn.context.says_paid or turn.says(Signal.PAID):
-        parts.append(payment_notice(turn, debt, more=settles))
+        is_part = len(debt.invoices) > 1 and _PART_PAID.search(turn.said) is not None
+        parts.append(payment_notice(turn, debt, more=settles or is_part))
+        if is_part and not settles:
+            return join(*parts, "E a parte que falta, em que dia você consegue pagar?")
     if turn.says(Signal.DISPUTE):
         return join(*parts, "Entendo sua dúvida, e ela merece ser analisada por quem pode corrigir.", HUMAN_OFFER)
     if turn.says(Signal.DISCOUNT) and not settles:
         return join(*parts, _no_discount(turn, debt))
+    if _ASKS_CONCESSION.search(turn.said):
+        parts.append("Desconto, juros e parcelamento só uma pessoa da equipe pode avaliar.")
     if wants_code(turn):
         parts.append(payment_code(turn, debt))
         return join(*parts, negotiate(turn, debt) if settles or turn.context.proposal else after_code(turn))
@@ -183,6 +200,16 @@ def _helped(turn: Turn, debt: Debt) -> str:
     if len([part for part in parts if part]) > (feeling is not None):
         return join(*parts)
     return join(*parts, _other_talk(turn, debt, angry=feeling is not None and turn.says(Signal.ANGER)))
+
+
+def _is_no_day_in_sight(turn: Turn, wish: Wish) -> bool:
+    """Tell whether hard times are told with "quando der": no day may be asked for then (Lei 14.181/2021)."""
+    return (
+        turn.says(Signal.HARDSHIP)
+        and wish.date is None
+        and wish.unclear is not None
+        and re.search(r"open_ended|em aberto", fold(wish.unclear.reason)) is not None
+    )
 
 
 def _empathy(turn: Turn) -> str | None:
@@ -276,8 +303,15 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
         return join(named_hello(turn), "Passando para saber se ficou alguma dúvida.", _next_step(turn))
     if turn.says(Signal.DEBT_QUESTION) and context.proposal is not None:
         return _next_step(turn)
+    if turn.says(Signal.REFUSES_PAY) and turn.says(Signal.PROBLEM):
+        return join(
+            "Entendo, e é justo querer o serviço funcionando. Quem resolve isso é uma pessoa da equipe.", HER_OFFER
+        )
     if turn.says(Signal.REFUSES_PAY):
         return _left_in_peace(turn)
+    told = about_promise(turn)
+    if told is not None:
+        return told
     if turn.says(Signal.DEBT_QUESTION):
         return ask_day(turn, None) if context.promise is None else _promise_reminder(debt) or _CLOSING_SENTENCE
     if turn.says(Signal.SURPRISE) and not turn.is_yes:
@@ -306,6 +340,8 @@ def _other_talk(turn: Turn, debt: Debt, *, angry: bool) -> str:
         return f"Tudo bem{', ' + name if name else ''}, sem pressa. Quando quiser retomar, é só me chamar por aqui."
     if turn.says(Signal.PAY_INTENT):
         return "Que ótimo! Prefere que eu te mande o Pix agora ou quer combinar um dia?"
+    if _PAPER.search(turn.said) and turn.says(Signal.REQUEST):
+        return join("Esse documento quem providencia é uma pessoa da equipe.", HER_OFFER)
     if _is_open_question(turn):
         return join(from_knowledge(turn, turn.new_text) or unknown_answer(turn))
     if context.promise is not None:

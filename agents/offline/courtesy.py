@@ -7,12 +7,11 @@ from agents.offline.phrases import HUMAN_OFFER, contact_first_name, greeting, ho
 from agents.offline.reading import Call, Json, ToolResult, Turn, as_rows, as_text
 from agents.offline.signals import Signal
 from domain import intents
+from domain.speaker import has_denied_name
 from domain.stems import overlap, stems
 from domain.wording import fold, only_greets
 
 _OFFERED_HUMAN: Final = re.compile(r"\b(passe para (uma pessoa|ela)|transfir\w+)\b")
-_ASKED_WHO: Final = re.compile(r"\bfalo com \w+\?$")
-_BARE_NO: Final = re.compile(r"\W*(nao|negativo|nao e|aqui nao)(,? (nao|obrigado|senhor|senhora|moca))?\W*")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _MAX_PASSAGE: Final = 320
 _LEAST_OVERLAP: Final = 0.34
@@ -40,6 +39,9 @@ def wants_human(turn: Turn) -> bool:
         return False  # the yes is for the agreement that was read back before the offer
     if turn.context.dates or turn.context.amounts:
         return False  # "tá bom, dia 27" goes on with the matter
+    matters = (Signal.PRODUCT, Signal.PROBLEM, Signal.HOURS, Signal.BILLING)
+    if not turn.context.is_yes and any(turn.says(signal) for signal in matters):
+        return False  # "quero ver meu plano" is no yes
     return offered_human(turn) and turn.is_plain_yes
 
 
@@ -109,7 +111,7 @@ def is_wrong_person(turn: Turn) -> bool:
     """Tell whether whoever writes is not the person looked for."""
     if turn.context.is_wrong_person or turn.says(Signal.WRONG_PERSON):
         return True
-    return _ASKED_WHO.search(turn.asked) is not None and _BARE_NO.fullmatch(turn.said) is not None
+    return has_denied_name(turn.asked, turn.new_text)
 
 
 def wrong_person(turn: Turn) -> str:
@@ -182,9 +184,17 @@ def best_passage(question: str, result: ToolResult) -> Json | None:
     for row in as_rows(result.data.get("trechos")):
         passage = f"{as_text(row.get('titulo'))} {as_text(row.get('texto'))}"
         share = overlap(question, passage)
-        if is_about(question, passage) and (best is None or share > best[0]):
+        if (is_about(question, passage) or _names(question, as_text(row.get("titulo")))) and (
+            best is None or share > best[0]
+        ):
             best = share, row
     return best[1] if best is not None else None
+
+
+def _names(question: str, title: str) -> bool:
+    """Tell whether a question, however long, names all that a title of several words is made of."""
+    named = set(stems(title))
+    return len(named) >= _LEAST_SHARED and named <= set(stems(question))
 
 
 def is_about(question: str, passage: str) -> bool:

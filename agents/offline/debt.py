@@ -7,12 +7,16 @@ from typing import Final
 
 from agents.offline.reading import Agreement, Json, ToolResult, as_rows, as_text
 from domain.money import InvalidAmount, find_amounts, format_brl, parse_brl
+from domain.number_words import DAY_WORDS, read_number_words
 from domain.wording import fold
 
 _MONTHS: Final = (
     "janeiro", "fevereiro", "marco", "abril", "maio", "junho", "julho", "agosto", "setembro", "outubro", "novembro",
     "dezembro",
 )  # fmt: skip
+_DAY_OF_MONTH: Final = re.compile(
+    rf"\b(?:dia )?(?P<day>\d{{1,2}}|primeiro|{DAY_WORDS})[o°]? (?:de|do) (?P<month>{'|'.join(_MONTHS)})\b"
+)
 _ALL: Final = re.compile(
     r"\b(tudo|total|inteir[ao]|todas?( elas)?|todos|completo|valor cheio|integral"
     r"|quitar|valor todo|tudinho|de uma vez|ambas)\b"
@@ -61,6 +65,12 @@ class OpenInvoice:
         return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else 0
 
     @property
+    def day(self) -> int:
+        """Return the day of the month of the due date, 0 when unknown."""
+        head = self.due.split("/")[0]
+        return int(head) if head.isdigit() else 0
+
+    @property
     def sortable_due(self) -> str:
         """Return the due date as YYYYMMDD."""
         return "".join(reversed(self.due.split("/")))
@@ -101,17 +111,29 @@ class Debt:
             number = fold(invoice.number)
             if number and re.search(rf"(?<![\w-]){re.escape(number)}(?![\w-])", folded):
                 return invoice
+        months = self._without_days_to_pay(folded)
         by_month = [
             invoice
             for invoice in self.invoices
             if invoice.month
-            and re.search(rf"\b(de|do mes|mes|em|fatura|conta|boleto) {_month_words(invoice.month)}", folded)
+            and re.search(rf"\b(de|do mes|mes|em|fatura|conta|boleto) {_month_words(invoice.month)}", months)
         ]
         if len(by_month) == 1:
             return by_month[0]
         if self.invoices and _OLDEST.search(folded):
             return self.oldest
         return self.newest if self.invoices and _NEWEST.search(folded) else None
+
+    def _without_days_to_pay(self, folded: str) -> str:
+        """Cut '27 de novembro' out, which names a day and not November's invoice; a day on which one was due stays."""
+        due = {(invoice.day, invoice.month) for invoice in self.invoices}
+
+        def cut(match: re.Match[str]) -> str:
+            word = match["day"]
+            day = 1 if word == "primeiro" else int(word) if word.isdigit() else read_number_words(word)
+            return match[0] if (day, _MONTHS.index(match["month"]) + 1) in due else " "
+
+        return _DAY_OF_MONTH.sub(cut, folded)
 
 
 def _month_words(month: int) -> str:

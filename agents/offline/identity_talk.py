@@ -16,7 +16,7 @@ from agents.offline.courtesy import (
 )
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
 from agents.offline.reading import ToolResult, Turn, as_text
-from agents.offline.signals import Signal
+from agents.offline.signals import Signal, says
 from domain.documents import Document, find_documents
 from domain.wording import fold
 
@@ -93,10 +93,23 @@ def looks_like_full_name(folded: str) -> bool:
     return False
 
 
+def is_third_person(turn: Turn) -> bool:
+    """Tell whether whoever writes said to be somebody else than the holder, and has not taken it back."""
+    stranger = Signal.OTHER_VOICE if turn.context.identity == "confirmada" else Signal.THIRD_PERSON
+    for said in (turn.said, *map(fold, reversed(turn.earlier_texts))):
+        if says(said, Signal.HOLDER):
+            return False
+        if says(said, stranger):
+            return True
+    return False
+
+
 def must_look_up(turn: Turn) -> bool:
     """Tell whether there is something new to look up: a document, the name asked for, a system that was away."""
     if "consultar_faturas_cpf" in turn.results:
         return True
+    if turn.call is None and is_third_person(turn):
+        return False  # the document they gave earlier is the holder's, not theirs
     document = typed_document(turn)
     if not document and not turn.context.has_document:
         return False
@@ -293,6 +306,8 @@ def identity_reply(turn: Turn) -> str:
     sorry = _sorry_for_trouble(turn)
     if sorry is not None:
         return join(hello(turn), sorry, HUMAN_OFFER)
+    if turn.call is None and is_third_person(turn) and not closes(turn):
+        return join(hello(turn), _to_somebody_else(turn))
     about = _asked_about_us(turn)
     if about is not None:
         return join(hello(turn) if "assistente virtual" not in about else None, about)
@@ -303,9 +318,25 @@ def identity_reply(turn: Turn) -> str:
     return join(hello(turn), _towards_document(turn))
 
 
+def _wants_to_go_on(turn: Turn) -> bool:
+    """Tell whether somebody who told of a hardship comes back to the matter themselves."""
+    matters = (Signal.BILLING, Signal.CODE, Signal.DEBT_QUESTION, Signal.PAY_INTENT, Signal.PAID, Signal.REQUEST)
+    has_matter = any(turn.says(signal) for signal in matters) or turn.context.says_paid
+    return has_matter or turn.is_yes or bool(turn.context.dates) or "?" in turn.new_text
+
+
+def _to_somebody_else(turn: Turn) -> str:
+    """Answer a relative or whoever else has the phone: what anybody may know, and not a word on the record."""
+    if _asks_something_else(turn) and not turn.says(Signal.ABOUT):
+        known = from_knowledge(turn, turn.new_text)
+        if known is not None:
+            return known
+    return join("Por segurança, do cadastro eu só trato com o titular.", HUMAN_OFFER)
+
+
 def _asks_something_else(turn: Turn) -> bool:
     """Tell whether the question has nothing to do with the holder's bills, so that anybody may have the answer."""
-    if turn.says(Signal.PROBLEM) or turn.says(Signal.FEES) or turn.says(Signal.HOURS) or turn.says(Signal.PRODUCT):
+    if turn.says(Signal.PROBLEM) or turn.says(Signal.FEES) or turn.says(Signal.HOURS):
         return True
     about_bills = (
         Signal.BILLING,
@@ -315,7 +346,8 @@ def _asks_something_else(turn: Turn) -> bool:
         Signal.DISCOUNT,
         Signal.CONSEQUENCE,
     )
-    return "?" in turn.new_text and not any(turn.says(signal) for signal in about_bills)
+    is_about_bills = any(turn.says(signal) for signal in about_bills)
+    return ("?" in turn.new_text or turn.says(Signal.PRODUCT)) and not is_about_bills
 
 
 def _towards_document(turn: Turn) -> str:
@@ -331,6 +363,8 @@ def _towards_document(turn: Turn) -> str:
         )
     if awaits_name(turn):
         return "Para concluir a confirmação, preciso do nome completo do titular, como está no cadastro. Pode me dizer?"
+    if turn.call is None and turn.said_before(Signal.HARDSHIP, bursts=3) and not _wants_to_go_on(turn):
+        return "Tudo bem, sem pressa. Quando puder, é só me chamar por aqui."
     if turn.context.says_paid or turn.says(Signal.PAID):
         return join(
             "Que bom, agradeço por avisar! Para eu conferir, falta só confirmar seus dados.", ask_document(turn)

@@ -34,10 +34,15 @@ _FETCHES: Final = re.compile(
     r"|moment\w+|instant\w+|segund\w+)|espera|aguarda|perai|pera ai|um (?:minut\w+|moment\w+|instant\w+))\b"
 )
 _WHO: Final = re.compile(
-    r"\b(?:quem (?:e|esta falando|fala|quer falar|gostaria|seria|ta falando|e voce)|de onde (?:e|fala|falam|voce)"
-    r"|com quem|que empresa)\b"
+    r"\b(?:(?<!\beu )(?<!\bel[ea] )quem (?:e|esta falando|fala|quer falar|gostaria|seria|e voce)"
+    r"|de onde (?:e|fala|falam|voce)|com quem|que empresa)\b|^\W*quem\W*$"
 )
-_SOUNDS_OUT: Final = re.compile(r"\W*(?:alo\W*)+")
+_SOUNDS_OUT: Final = re.compile(r"\W*(?:(?:alo|(?:voce )?esta me (?:ouvindo|escutando)|tem alguem ai|esta ai)\W*)+")
+_VOICEMAIL: Final = re.compile(
+    r"\bcaixa (?:postal|de mensagens?)\b|\bapos o (?:sinal|bip|tom)\b|\bsua chamada (?:esta|sera)\b"
+    r"|\b(?:deixe|grave) (?:o |a )?(?:seu|sua)? ?(?:recado|mensagem)\b"
+    r"|\b(?:numero|telefone|celular) (?:chamado|que voce (?:ligou|chamou))\b|\bdesligado ou fora da area\b"
+)
 _GOES_ON: Final = re.compile(r"\b(?:pode falar|pode dizer|fala|diga|estou ouvindo|pode sim|pode)\b\W*$")
 _CLOSING_QUESTION: Final = re.compile(r"mais alguma coisa|codigo pix|por mensagem|conferir? antes|alguem confira")
 _BYE: Final = re.compile(
@@ -53,6 +58,7 @@ def on_the_phone(turn: Turn) -> str | None:
         return None
     return (
         _bad_line(turn, call)
+        or _voicemail(turn, call)
         or _who_is_there(turn, call)
         or _wait_or_repeat(turn)
         or _document_so_far(turn, call)
@@ -88,6 +94,16 @@ def _bad_line(turn: Turn, call: Call) -> str | None:
     if failed < len(_NOT_HEARD):
         return _NOT_HEARD[failed]
     return join("Não estou conseguindo te ouvir bem.", HUMAN_OFFER)
+
+
+def _voicemail(turn: Turn, call: Call) -> str | None:
+    """Leave a neutral message with a machine that picks up: whoever plays it back may be anybody (compliance.md 3)."""
+    if not call.is_ours or turn.context.identity == "confirmada" or _VOICEMAIL.search(turn.said) is None:
+        return None
+    end_call(turn, "caixa postal: deixado recado neutro")
+    name = contact_first_name(turn)
+    message = f"O recado é para {name}." if name else None
+    return join(introduction_of_call(turn), message, "Quando puder, fale com a gente. Até logo!")
 
 
 def _wait_or_repeat(turn: Turn) -> str | None:

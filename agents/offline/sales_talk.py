@@ -20,27 +20,30 @@ from agents.offline.courtesy import (
     wrong_person,
 )
 from agents.offline.debt import cents_of
-from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join, lines
+from agents.offline.phrases import HER_OFFER, HUMAN_OFFER, contact_first_name, introduction, join, lines
 from agents.offline.reading import Json, ToolResult, Turn, as_rows, as_text
+from agents.offline.sales_words import (
+    BILL,
+    EMAIL,
+    GIVES_UP,
+    NAMES_PRODUCT,
+    NEED,
+    OTHER_PRICE,
+    STREET,
+    SWAPS,
+    TERMS,
+    asked_speed,
+    compared_speeds,
+    is_kind_named,
+    speed_in,
+    written_speed,
+)
 from agents.offline.signals import Signal
 from domain.wording import fold
 
-_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_STREET: Final = re.compile(
-    r"\b((?:rua|r\.|av\.?|avenida|travessa|alameda|estrada|rodovia|praça|praca|quadra)\s+[^\n,;]{2,60}(?:,?\s*(?:n[º°o.]?\s*)?\d+[^\n;]{0,60})?)",
-    re.IGNORECASE,
-)
-_SPEED: Final = re.compile(r"\b(\d{2,4}) ?(?:m(?:ega|b)?\b)")
-_GIGA: Final = re.compile(r"\b(\d|um|uma)? ?g(?:iga(?:bit)?s?|b(?:ps)?|bits?)?\b")
-_TWO_SPEEDS: Final = re.compile(r"\b(\d{3,4})\b.{0,25}?\b(\d{3,4})\b")
-_NAMES_PRODUCT: Final = re.compile(
-    r"\b(?:tv|televisao|canais|fone|telefone|fixo|linha|mesh|roteador|repetidor|ip|cameras?|combo|chip|movel|streaming)\b"
-)
-_MEGAS_IN_GIGA: Final = 1000
-_BARE_SPEED: Final = re.compile(r"^\W*(?:[oa] )?(?:de )?(\d{2,4})\W*$")
 _GIVEN: Final = (
-    ("email", _EMAIL, ("email", "e-mail", "e_mail")),
-    ("endereco", _STREET, ("endereco", "endereço", "rua", "logradouro", "ponto_instalacao")),
+    ("email", EMAIL, ("email", "e-mail", "e_mail")),
+    ("endereco", STREET, ("endereco", "endereço", "rua", "logradouro", "ponto_instalacao")),
 )
 # A customer may name the column as they like; these words are how such columns are usually called, best first.
 _STAGES: Final = {
@@ -55,8 +58,11 @@ _STAGES: Final = {
         "fechado",
         "negociacao",
     ),
+    "lost": ("perdido", "perdida", "desistiu", "desistencia", "sem interesse", "descartado", "nao fechou"),
 }
-_ORDER: Final = ("interest", "quote", "closing")
+_OTHER_PRICE_ANSWER: Final = (
+    "Preço diferente do catálogo eu não consigo combinar por aqui: quem avalia é uma pessoa da equipe."
+)
 _OFFERED_PLANS: Final = re.compile(r"\b(procura um plano|mostrar (nossos planos|o plano))\b")
 _MAX_PRODUCTS: Final = 3
 
@@ -81,8 +87,16 @@ def _answer(turn: Turn) -> str:
         return join(start, "Você procura um plano novo ou quer mudar o que já tem?")
     if turn.says(Signal.ANGER):
         return join("Entendo sua irritação e peço desculpas pelo incômodo.", HUMAN_OFFER)
+    if _gives_up(turn):
+        return join(saved, _let_go(turn))
     if _buys(turn):
         return join(saved, _closing(turn))
+    if OTHER_PRICE.search(turn.said):
+        return join(saved, _OTHER_PRICE_ANSWER, HER_OFFER)
+    terms = from_knowledge(turn, _question_of_terms(turn)) if _asks_terms(turn) else None
+    if terms is not None:
+        move_card(turn, "interest", "Cliente perguntou pelas condições")
+        return join(saved, terms)
     if _asks_products(turn):
         return lines((join(saved, _quote(turn)), _about_bills(turn) or ""))
     if saved is not None:
@@ -92,7 +106,7 @@ def _answer(turn: Turn) -> str:
 
 def _about_bills(turn: Turn) -> str | None:
     """Take up a bill asked for beside a plan: collection goes on with it in the next message."""
-    if not any(turn.says(signal) for signal in (Signal.CODE, Signal.BILLING, Signal.PAID)):
+    if not (turn.says(Signal.CODE) or turn.says(Signal.PAID) or BILL.search(turn.said)):
         return None
     what = "boleto" if turn.says(Signal.BOLETO) else "Pix" if turn.says(Signal.CODE) else "fatura"
     article = "a" if what == "fatura" else "o"
@@ -131,6 +145,17 @@ def _saved(result: ToolResult) -> str | None:
 # --- products
 
 
+def _asks_terms(turn: Turn) -> bool:
+    """Tell whether the conditions of a contract are asked for; a price of a plan asked beside them goes first."""
+    if "buscar_produtos" in turn.results:
+        return False
+    return TERMS.search(turn.said) is not None or SWAPS.search(turn.said) is not None
+
+
+def _question_of_terms(turn: Turn) -> str:
+    return "trocar de plano, upgrade" if SWAPS.search(turn.said) else turn.new_text
+
+
 def _asks_products(turn: Turn) -> bool:
     if "buscar_produtos" in turn.results:
         return True
@@ -138,37 +163,16 @@ def _asks_products(turn: Turn) -> bool:
         return False
     if any(turn.says(signal) for signal in (Signal.PRODUCT, Signal.CHEAPER, Signal.FASTER)):
         return True
-    return bool(_asked_speed(turn) or _compared_speeds(turn)) or (
+    return bool(asked_speed(turn) or compared_speeds(turn)) or (
         bool(turn.asked) and _OFFERED_PLANS.search(turn.asked) is not None and turn.is_plain_yes
     )
 
 
-def _speed_in(folded: str) -> int | None:
-    """Read a speed in mega: "600 mega", "1 giga", "1g"."""
-    giga = _GIGA.search(folded)
-    if giga is not None:
-        return int(giga[1]) * _MEGAS_IN_GIGA if giga[1] and giga[1].isdigit() else _MEGAS_IN_GIGA
-    mega = _SPEED.search(folded)
-    return int(mega[1]) if mega else None
-
-
-def _asked_speed(turn: Turn) -> int | None:
-    """Return the speed asked for; right after a quote a bare number ("o de 600") is one."""
-    bare = _BARE_SPEED.search(turn.said) if turn.past("buscar_produtos") is not None else None
-    return _speed_in(turn.said) or (int(bare[1]) if bare else None)
-
-
-def _compared_speeds(turn: Turn) -> tuple[int, int] | None:
-    """Return the two speeds a customer weighs ("qual a diferença do 400 pro 600?")."""
-    two = _TWO_SPEEDS.search(turn.said)
-    return (int(two[1]), int(two[2])) if two and not turn.says(Signal.DIGITS) else None
-
-
 def _query(turn: Turn) -> str:
     """Return what to search for: the customer's own words, or plain "plano" when they only compare."""
-    if _compared_speeds(turn) is not None:
+    if compared_speeds(turn) is not None:
         return "plano de internet"
-    speed = _asked_speed(turn)
+    speed = asked_speed(turn)
     if speed is not None:
         return f"plano {speed} mega"
     if (
@@ -177,8 +181,8 @@ def _query(turn: Turn) -> str:
         or (turn.says(Signal.FASTER) and not re.search(r"\b(tv|combo|mesh|roteador|camera)", turn.said))
     ):
         return "plano de internet"
-    if not _NAMES_PRODUCT.search(turn.said):
-        return "plano de internet"
+    if not NAMES_PRODUCT.search(turn.said):
+        return f"plano de internet {turn.new_text}"[:200] if NEED.search(turn.said) else "plano de internet"
     return re.sub(r"\s+", " ", turn.new_text).strip()[:200]
 
 
@@ -187,7 +191,7 @@ def _price(product: Json) -> int:
 
 
 def _speed_of(product: Json) -> int:
-    return _speed_in(fold(as_text(product.get("nome")))) or _speed_in(fold(as_text(product.get("descricao")))) or 0
+    return speed_in(fold(as_text(product.get("nome")))) or speed_in(fold(as_text(product.get("descricao")))) or 0
 
 
 def _line(product: Json) -> str:
@@ -210,7 +214,7 @@ def _quote(turn: Turn) -> str:
     if not products:
         return join("Não temos um plano assim no nosso catálogo.", HUMAN_OFFER)
     move_card(turn, "quote", "Preço informado ao cliente")
-    speed = _asked_speed(turn)
+    speed = asked_speed(turn)
     if turn.says(Signal.CHEAPER) or "mais em conta" in turn.asked:
         cheapest = min(products, key=_price)
         return join(f"O mais em conta: {_sentence(cheapest)}.", _about(cheapest), "Faz sentido para você?")
@@ -223,7 +227,7 @@ def _quote(turn: Turn) -> str:
                 "Qual delas chamou sua atenção?",
             )
         )
-    compared = _compared_speeds(turn)
+    compared = compared_speeds(turn)
     if compared is not None:
         weighed = [product for product in products if _speed_of(product) in compared]
         told = (f"• {_line(product)}. {_about(product) or ''}".strip() for product in weighed or products[:2])
@@ -232,7 +236,7 @@ def _quote(turn: Turn) -> str:
         shown = list(products[:_MAX_PRODUCTS])
         return lines(
             (
-                f"Não temos um plano de {_written_speed(speed)}, mas temos estes:",
+                f"Não temos um plano de {written_speed(speed)}, mas temos estes:",
                 *_bullets(shown),
                 "Algum deles te atende?",
             )
@@ -241,12 +245,14 @@ def _quote(turn: Turn) -> str:
         return join(
             f"{_sentence(products[0])}.", _about(products[0]), turn.pick("Quer contratar?", "Quer seguir com ele?")
         )
-    return lines(("Temos estas opções:", *_bullets(list(products[:_MAX_PRODUCTS])), "Qual delas te interessa?"))
-
-
-def _written_speed(megas: int) -> str:
-    is_giga = megas % _MEGAS_IN_GIGA == 0
-    return f"{megas // _MEGAS_IN_GIGA} giga" if is_giga else f"{megas} mega"
+    if NEED.search(turn.said):
+        others = _bullets(list(products[1:_MAX_PRODUCTS]))
+        best = join(f"Para isso combina bem: {_sentence(products[0])}.", _about(products[0]))
+        return lines((best, "Também temos:", *others, "Qual deles te interessa?"))
+    texts = [fold(f"{as_text(row.get('nome'))} {as_text(row.get('descricao'))}") for row in products]
+    is_found = is_kind_named(turn.said, texts)
+    start = "Temos estas opções:" if is_found else "Isso não encontrei no catálogo, mas temos estas opções:"
+    return lines((start, *_bullets(list(products[:_MAX_PRODUCTS])), "Qual delas te interessa?"))
 
 
 def _bullets(products: list[Json]) -> list[str]:
@@ -277,7 +283,7 @@ def _column(turn: Turn, stage: str) -> str | None:
 
 
 def move_card(turn: Turn, stage: str, reason: str) -> None:
-    """Move the lead's card forward, never back; whether it moved is no news for the customer."""
+    """Move the lead's card forward, never back but from the lost ones; whether it moved is no news for the customer."""
     if "mover_kanban" in turn.results or "mover_kanban" not in turn.tools:
         return
     column = _column(turn, stage)
@@ -289,10 +295,26 @@ def move_card(turn: Turn, stage: str, reason: str) -> None:
 
 def _reached(turn: Turn, current: str, wanted: str) -> bool:
     columns = list(turn.context.columns)
+    if current == wanted:
+        return True
+    if _column(turn, "lost") in (current, wanted):
+        return False
     return current in columns and columns.index(current) >= columns.index(wanted)
 
 
-# --- closing
+# --- closing, or not
+
+
+def _gives_up(turn: Turn) -> bool:
+    """Tell whether the lead is lost: no plan of ours is wanted any more, and none is asked for in its place."""
+    if "buscar_produtos" in turn.results or GIVES_UP.search(turn.said) is None:
+        return False
+    return "?" not in turn.new_text and asked_speed(turn) is None
+
+
+def _let_go(turn: Turn) -> str:
+    move_card(turn, "lost", "Cliente desistiu")
+    return "Tudo bem, e agradeço por me contar! Se mudar de ideia, é só me chamar por aqui."
 
 
 def _buys(turn: Turn) -> bool:

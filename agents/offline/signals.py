@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final
 
+from domain.intent_patterns import CRISIS_WORDS
+
 
 class Signal(StrEnum):
     """One thing a message may tell."""
@@ -21,6 +23,11 @@ class Signal(StrEnum):
     BOOKING = auto()
     CANCEL = auto()
     CRISIS = auto()
+    VIOLENCE = auto()
+    EMERGENCY = auto()
+    DEATH = auto()
+    LAWSUIT = auto()
+    OTHER_VOICE = auto()
     FEES = auto()
     REFUSES_PAY = auto()
     DUE_DATE = auto()
@@ -64,14 +71,20 @@ _KIN: Final = (
     r"(?:espos[ao]|marido|mulher|companheir[ao]|namorad[ao]|filh[ao]|mae|pai|irma|irmao|tia|tio|sobrinh[ao]|net[ao]"
     r"|avo|sogr[ao]|nora|genro|cunhad[ao]|vizinh[ao]|amig[ao])"
 )
+_IN_NAME_OF: Final = (
+    r"(?:advogad[oa]|procuradora?|contadora?|cuidadora?|secretari[oa]|enfermeir[oa]|inventariante|despachante)"
+)
 _NO_PLAN: Final = r"(?!.{0,25}\b(?:plano|mega|fibra|internet|instala)\w*)"
 _MY_BILLS: Final = r"(?:minhas?|meus?) (?:faturas?|contas?|boletos?|debitos?|dividas?|valor\w*|pendenci\w+)"
 
 # Each tuple is one alternation between word boundaries. A leading ^ stands for the beginning of the message.
 _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
     Signal.HUMAN: (
-        r"atendente", r"(?:ser )?humano", r"pessoa (?:de verdade|real)", r"alguem de verdade", r"supervisora?",
-        r"gerente",
+        # Who only tells of one ("a atendente de ontem", "aqui é o supervisor") asks for none.
+        r"(?:quero|queria|preciso|exijo|chama\w*|passa\w*|transfer\w+|cade|falar|conversar)\b.{0,12}"
+        r"\b(?:atendente|supervisora?|gerente)",
+        r"^\W*(?:(?:um|uma|o|a|com|por favor) )*(?:atendente|supervisora?|gerente)(?: por favor)?\W*$",
+        r"(?:ser )?humano", r"pessoa (?:de verdade|real)", r"alguem de verdade",
         r"(?:falar?|conversar?|passar?|transfer\w+|chamar?)\b.{0,25}\b(?:pessoa|alguem|equipe)",
     ),
     Signal.OPT_OUT: (
@@ -87,21 +100,41 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?:esta|estava) (?:tudo )?pag[oa]", r"ja fiz o (?:pix|pagamento)",
     ),
     Signal.WRONG_PERSON: (
-        r"nao sou (?:ess[ae]|[ao]|el[ae]|eu)", r"nao sou (?:d\w+ )?titular", r"nao conheco (?:ess\w+|nenhum\w*|[ao])",
+        r"(?<!pois )nao sou (?:ess[ae]|[ao]|el[ae]|eu)", r"nao sou (?:d\w+ )?titular",
+        r"nao conheco (?:ess\w+|nenhum\w*|[ao])",
         r"(?:numero|pessoa) errad[oa]", r"(?:foi|e|por|so) engano", r"^\W*engano", r"esse numero (?:nao|agora) e",
         r"aqui nao e (?:d?[ao] )?\w+", r"nao e el[ae]", r"mudou de numero",
     ),
     Signal.THIRD_PERSON: (
-        rf"(?:sou|aqui e|e) (?:[ao] |um |uma )?{_KIN}\b(?!.{{0,30}}\btitular)", r"nao sou (?:[ao] )?titular",
+        rf"(?:sou|aqui e|e) (?:[ao] |um |uma )?(?:ex[ -]?)?{_KIN}\b(?!.{{0,30}}\btitular)",
+        r"nao sou (?:[ao] )?titular",
+        # Who speaks for somebody, or names the document and the contract as somebody else's.
+        rf"(?:sou|aqui e)\b.{{0,40}}\b{_IN_NAME_OF} d(?:el[ea]|[ao] (?:sr\w*|senhora?|dona|cliente|titular)|[eo] seu)",
+        r"(?:minha|meu) cliente", r"tenho (?:uma |a )?procuracao",
+        rf"(?:cpf|documento) d(?:el[ea]|[ao] (?:minha |meu )?{_KIN})",
+        rf"no nome d(?:el[ea]|[ao] (?:minha|meu) {_KIN})",
+        r"aqui e d[aeo] (?:\w+ ){0,4}(?:banco|policia|delegacia|justica|prefeitura)",
+        r"(?:so )?tenho (?:so )?(?:[6-9]|1[0-7]) an(?:os|inhos)(?! (?:de|com|que|como|pag\w+|sendo))",
         rf"(?:fal\w+|escrevendo|respondendo) (?:por|pel[ao]|em nome d[aeo]) (?:minha |meu )?(?:{_KIN}|el[ea])",
         r"(?:el[ea]|[ao] titular) nao (?:esta|pode falar|esta em casa|se encontra)",
     ),
-    Signal.HOLDER: (r"(?:sou|e) (?:eu )?(?:mesm[ao] )?[ao] titular", r"agora (?:e|sou) (?:el[ea]|eu)", r"sou el[ea]"),
+    Signal.HOLDER: (
+        r"(?:sou|e) (?:eu )?(?:mesm[ao] )?[ao] titular", r"agora (?:e|sou) (?:el[ea]|eu)", r"sou el[ea]",
+        r"aqui e [ao] (?:titular|propri[ao])", r"agora (?:e|sou|quem fala e) [ao] titular",
+        # Called to the phone, or to the talk.
+        r"^\W*(?:(?:alo|oi|sim|pronto)\W+)*(?:(?:agora )?sou eu(?: mesm[ao])?|e el[ea](?: mesm[ao])?)(?! (?:que|quem))",
+        r"agora e [ao] (?!vez|hora|melhor|unic|mesm|primeir|ultim)\w+",
+    ),
+    # Stricter than a third person: who proved to be the holder has a family to tell of.
+    Signal.OTHER_VOICE: (
+        rf"(?:sou|aqui e|quem fala e) (?:[ao] )?(?:ex[ -]?)?{_KIN} d(?:el[ea]|[ao] titular)",
+        r"peguei o celular d(?:el[ea]|[ao] (?:minha|meu))",
+    ),
     Signal.PESTERED: (
         r"(?:fica\w*|vive[m]?|toda hora|o dia (?:todo|inteiro)|direto|sem parar|nao para\w* de|todo dia|todos os dias)"
         r"\b.{0,30}\b(?:lig(?:ando|am|a|ar)|mand(?:ando|am|a|ar)|cobrando|cobrar|mensage\w*|perturb\w+|ench\w+"
         r"|incomod\w+)",
-        r"(?:me )?(?:ligam|ligando|cobrando|mandando (?:\w+ )?mensage\w*|tantas? mensage\w*)\b.{0,20}"
+        r"(?:me )?(?:ligam|ligando|cobram|cobrando|mandando (?:\w+ )?mensage\w*|tantas? mensage\w*)\b.{0,20}"
         r"\b(?:toda hora|todo dia|todos os dias|direto|sem parar|o dia (?:todo|inteiro)|demais)",
         r"ja (?:e|sao) a? ?(?:\w+|\d+)a? ?vez(?:es)? que (?:voces )?(?:me )?\w+",
     ),
@@ -121,13 +154,15 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"nao (?:sei|lembro) (?:o )?meu (?:cpf|documento)",
     ),
     Signal.OTHERS_DATA: (
-        r"(?:cpf|cnpj|divida|dados|endereco|telefone) d[aeo]s? (?!titular|meu|minha|cadastro|empresa|plano)\w+",
+        r"(?:cpf|cnpj|divida|dados|endereco|telefone) d[aeo]s? (?!titular|meu|minha|cadastro|empresa|plano|internet"
+        r"|instala|fibra|voce|loja|sede|suporte|atendimento|gerente|casa)\w+",
         rf"(?:fatura|boleto|conta|divida)s? d[aeo] (?:minha |meu )?{_KIN}", r"d[aeo] outra pessoa",
     ),
     Signal.ENGLISH: (
         r"(?:hello|hi|hey)\b.{0,40}\b(?:you|i|my|need|want|please)", r"do you",
         r"i (?:want|need|would|have|am|cannot|can)",
         r"speak english", r"my (?:bill|internet|account|plan)", r"how much", r"thank you", r"no portuguese",
+        r"in english", r"hola", r"quiero", r"cuanto (?:debo|cuesta|es)", r"mi factura", r"muchas gracias", r"necesito",
     ),
     Signal.BOOKING: (
         r"(?:re)?(?:agendar?|agendem|agendamento|marcar?|remarcar?)\b.{0,30}\b(?:instala\w+|visita\w*|tecnico\w*)",
@@ -141,9 +176,19 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?:quero|queria|vou|preciso|desejo|gostaria de|como (?:faco para )?) ?(?:cancelar|encerrar|rescindir)"
         r"(?!.{0,20}\b(?:mensage|promessa|acordo|combinado|pagamento|boleto|data|dia))",
     ),
-    Signal.CRISIS: (
-        r"me matar", r"suicid\w+", r"tirar (?:a )?minha (?:propria )?vida", r"nao quero mais viver", r"quero morrer",
-        r"acabar com (?:a minha vida|tudo isso de vez)", r"dar fim (?:n|em )?a? ?minha vida",
+    Signal.CRISIS: CRISIS_WORDS,
+    Signal.VIOLENCE: (
+        r"me (?:bate|bateu|espanc\w+|agred\w+)(?! (?:um|uma|o|a|aquel[ea]) )", r"violencia domestica",
+        r"apanh(?:o|ei|ando) (?:d(?:el[ea]|[eo])|em casa|tod[oa])", r"me ameac\w+ de morte",
+    ),
+    Signal.EMERGENCY: (
+        r"dor (?:\w+ ){0,2}no peito", r"nao (?:consigo|estou conseguindo) respirar", r"falta de ar",
+        r"(?:estou|esta) (?:infartando|desmaiando|sangrando)", r"braco (?:esquerdo )?formigando",
+    ),
+    Signal.DEATH: (r"(?<!internet )morreu", r"falec(?:eu|eram|id[oa]|imento)", r"obito"),
+    Signal.LAWSUIT: (
+        r"procon", r"processar (?:voces?|essa|a empresa)", r"processo voces", r"vou (?:te )?processar", r"advogad[oa]",
+        r"juizado", r"justica", r"reclame aqui",
     ),
     Signal.SURPRISE: (
         r"tudo isso", r"de onde (?:veio|saiu|vem|surgiu)\b.{0,20}\b(?:valor|divida|fatura|conta|isso)",
@@ -155,6 +200,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
     Signal.FEES: (
         r"juros", r"multa", r"(?:mud\w+|troc\w+|alter\w+)\b.{0,20}\bvencimento", r"onde (?:eu )?(?:posso )?pag\w+",
         r"como (?:eu )?(?:faco (?:para|pra) )?pag\w+", r"formas? de pag\w+",
+        r"compensa\w*", r"(?:demora|leva|quantos dias|quanto tempo)\b.{0,25}\b(?:cair|baixar|constar|aparecer)",
         r"(?:aceita\w*|pode ser|da para pagar|pag\w+ (?:com|no|em|por))\b.{0,12}"
         r"\b(?:cartao|credito|debito|dinheiro)", r"relig\w+", r"volta quando", r"quando (?:\w+ )?volta",
         r"desbloque\w+",
@@ -164,7 +210,9 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"nao (?:consigo|posso|da|vou conseguir)\b.{0,15}\bpagar",
         r"sem (?:grana|dinheiro|condic\w+|emprego|trabalho|salario)",
         r"desempregad\w+", r"desemprego", r"perdi (?:o|meu) emprego", r"fui (?:demitid|mandad)\w+", r"doente",
-        r"doenca",
+        r"doenca", r"sem (?:nenhuma )?renda", r"nao (?:tenho|tem) (?:nem )?o que comer", r"com fome",
+        r"(?:perdi|levou) tudo", r"enchente", r"alag(?:ou|ad[oa]|amento)", r"parei de trabalhar",
+        r"leite d[aeo]s? (?:crianca|bebe|filh)\w*",
         r"internad\w+", r"hospital", r"cirurgia", r"cancer", r"faleceu", r"falecimento", r"(?:de|em) luto", r"morreu",
         r"passando (?:necessidade|fome|dificuldade\w*)", r"situacao (?:esta )?(?:dificil|complicada|apertada|feia)",
         r"(?:estou|esta) (?:muito )?(?:apertad\w+|dificil|quebrad\w+|lis[oa]|dur[oa]|complicado|foda)",
@@ -174,9 +222,12 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"nao (?:consigo|posso|da|tenho como|tem como|vou conseguir|tenho)\b.{0,25}"
         r"\b(?:tudo|total|todas|todos|as (?:duas|tres)|inteir[ao]|de uma vez|esse valor)",
         r"so (?:consigo|posso|tenho|da para) (?:pagar )?(?:uma parte|um pouco|parte)",
+        r"(?:se|posso|pode|da para|consigo|quero|queria) (?:eu )?(?:pagar|dar) (?:so )?"
+        r"(?:um pouco menos|menos|uma parte|parte)",
     ),
     Signal.ANGER: (
-        r"absurdo", r"palhacad\w+", r"vergonha", r"ridicul\w+", r"porcaria", r"merda", r"porra", r"caralho", r"inferno",
+        r"absurdo", r"palhacad\w+", r"(?:que|uma|pouca|falta de) vergonha", r"sem vergonha", r"ridicul\w+",
+        r"porcaria", r"merda", r"porra", r"caralho", r"inferno",
         r"pqp",
         r"lixo", r"incompetent\w+", r"desrespeito", r"safad\w+", r"ladr\w+", r"roubo", r"roubando", r"procon",
         r"reclame aqui",
@@ -185,22 +236,27 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"cansad[oa] (?:disso|de voces|dessa)", r"ench\w+ o saco", r"me deixa em paz", r"idiota", r"burr[oa]s?",
         r"puta", r"fdp",
         r"vai se f\w+", r"vsf", r"tnc", r"vtnc", r"no cu", r"cuzao", r"arrombad\w+", r"otari\w+", r"babac\w+",
+        r"quebr(?:o|ar) (?:tudo|a loja|essa loja)", r"no meu limite",
         r"trouxa", r"desgrac\w+", r"pessim[oa]", r"^\W*[😡🤬😠]",
     ),
     Signal.DISPUTE: (
         r"nao (?:devo|reconheco|contratei|concordo)", r"nao e minha essa", r"valor(?:es)? (?:esta |estao )?errad\w+",
+        r"errad[oa]s?\b.{0,12}\b(?:valor|conta|fatura|cobranca)\w*", r"nao e (?:ess[ea]|iss[eo]) (?:o (?:meu )?)?valor",
+        r"(?:cobr\w+|veio|vindo) (?:\w+ )?a mais", r"cobr\w+ (?:\w+ ){0,2}(?:duas vezes|dobrado|duplicad\w+|em dobro)",
         r"cobranca (?:esta |e )?(?:indevida|errada)", r"cobrando errado", r"(?:ja|eu) cancelei", r"cancelei [oa]",
-        r"nao uso mais",
+        r"nao uso mais", r"em dobro", r"cobr\w+\b.{0,20}\b(?:duas|2) vezes", r"estorn\w+", r"reembols\w+",
     ),
     Signal.DISCOUNT: (
         r"desconto", r"abat\w+", r"tirar? (?:os |o |a )?(?:juros|multa)", r"sem (?:os )?juros", r"parcel\w+",
         r"dividi\w+",
         r"em \d+ ?x", r"em (?:duas|tres|quatro|cinco|seis) vezes", r"acordo", r"(?:re)?negociar",
-        r"(?:a?baixar) o valor",
+        r"(?:a?baixar) o valor", r"descontinho", r"(?:faz|faca|fecha|deixa|aceita|quita)\w* por (?:r\$ ?)?\d{2,}",
     ),
     Signal.CODE: (
         r"pix", r"boleto", r"segunda via", r"2a? ?via", r"linha digitavel", r"codigo de barras?", r"qr ?code", r"chave",
         r"copia e cola", r"codigo para pagar", r"link (?:de|para) pag\w+",
+        r"(?:mand|envi|pass|ger)\w+ (?:me )?o codigo(?! de (?:verific|seguranca))",
+        r"codigo\b.{0,15}\b(?:erro|invalido|expir\w+|nao (?:funciona|foi|vai|deu|passa|abre))",
     ),
     Signal.BOLETO: (r"boleto", r"linha digitavel", r"codigo de barras?", r"segunda via", r"2a? ?via"),
     Signal.REQUEST: (
@@ -226,6 +282,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?:tenho|tem|existe|ha|ficou|falta)\b.{0,20}\b(?:em aberto|pendente|atrasad\w+|vencid\w+|debitos?"
         r"|pendenci\w+)",
         r"(?:estou|esta tudo|ta tudo|tudo) (?:em dia|certo|quitado)(?: entao)?(?: mesmo)?\?",
+        r"alguma (?:conta|fatura|divida|pendencia)\b.{0,12}\bmeu (?:nome|cpf)",
         r"o que (?:eu )?tenho (?:para|que) pagar", r"quando (?:e que )?(?:eu )?(?:tenho que|preciso|devo|e para) pagar",
     ),
     Signal.BILLING: (
@@ -250,7 +307,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?:o|para) que seria", r"qual o motivo",
     ),
     Signal.WHO: (
-        r"quem (?:e|esta falando|fala|seria|e voce)", r"de onde (?:voces? )?(?:e|sao|falam?)", r"(?:qual|que) empresa",
+        r"(?<!\beu )(?<!\bel[ea] )quem (?:e|esta falando|fala|seria|e voce)",
+        r"de onde (?:voces? )?(?:e|sao|falam?)", r"(?:qual|que) empresa",
         r"(?:e|sou|voce e) (?:um |uma )?(?:robo|bot|maquina|pessoa|gente|humana?|ia)", r"robo",
     ),
     Signal.THANKS: (
@@ -298,7 +356,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"planos?", r"mega", r"giga", r"internet", r"velocidade", r"combo", r"tv", r"fibra", r"roteador", r"mesh",
         r"wifi",
         r"pacotes?", r"precos?", r"quanto custa\w*", r"ofertas?", r"promoc\w+", r"produto\w*", r"contratar", r"assinar",
-        r"upgrade", r"migrar", r"telefonia", r"chip", r"cameras?", r"streaming",
+        r"upgrade", r"migrar", r"telefonia", r"chip", r"cameras?", r"streaming", r"canais", r"televisao",
+        r"repetidor\w*", r"ip fixo", r"telefone fixo", r"linha fixa",
     ),
     Signal.CHEAPER: (
         r"mais em conta", r"barat\w+", r"caro", r"carinho", r"diminuir", r"reduzir", r"menor preco", r"economi\w+",
@@ -315,7 +374,9 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"bora fechar", r"quero instalar", r"aceito", r"gostei (?:vou|quero|dess[ea])", r"pode ser ess[ea]",
     ),
     Signal.NOT_NOW: (
-        r"vou pensar", r"depois (?:eu )?(?:te )?(?:vejo|falo|decido|retorno|aviso|mando)", r"nao sei(?: ainda)?\W*$",
+        r"vou pensar", r"depois (?:eu )?(?:te )?(?:vejo|falo|decido|retorno|aviso|mando)",
+        r"vou (?:ver|verificar|olhar|me organizar)\b.{0,20}\b(?:falo|aviso|retorno|digo|chamo)",
+        r"(?:te|lhe) (?:aviso|retorno|chamo)(?: depois| mais tarde)?\W*$", r"nao sei(?: ainda)?\W*$",
         r"agora nao",
         r"nao (?:tenho|estou com) interesse",
         r"nao (?:quero|precisa)(?: mais)?(?: obrigado)?", r"nao preciso(?: de)?(?: mais)? nada",
@@ -331,7 +392,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
     ),
     Signal.HOURS: (
         r"horarios?", r"que horas", r"atendem(?! (?:n[ao]|em|minha|meu)\b)", r"funciona (?:no|aos|hoje|ate)",
-        r"abrem?", r"fecham?", r"aberto",
+        r"abrem?", r"fecham?", r"(?<!em )aberto",
         r"expediente",
     ),
 }  # fmt: skip

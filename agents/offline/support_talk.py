@@ -18,7 +18,14 @@ from agents.offline.courtesy import (
     unknown_answer,
     wrong_person,
 )
-from agents.offline.phrases import HUMAN_OFFER, NEUTRAL_DOCUMENT_REQUEST, contact_first_name, introduction, join
+from agents.offline.phrases import (
+    HER_OFFER,
+    HUMAN_OFFER,
+    NEUTRAL_DOCUMENT_REQUEST,
+    contact_first_name,
+    introduction,
+    join,
+)
 from agents.offline.reading import Turn
 from agents.offline.signals import Signal
 
@@ -26,6 +33,9 @@ _LONG_LAMENT: Final = 120
 # A yes, or who says on the phone to be the one that was asked for.
 _IS_HERE: Final = re.compile(
     r"(?:(?:oi|ola|alo|sim|ok|certo|isso|beleza|pode ser|pode falar|sou eu|eu|el[ea]|e el[ea]|mesm[ao])\b[\s,.!]*)+"
+)
+_TRIED: Final = re.compile(
+    r"\bja (?:eu )?(?:tirei|reiniciei|desliguei|fiz (?:isso|tudo|o teste|esse)|testei|troquei|tentei)\b"
 )
 _HOW_ARE_YOU: Final = re.compile(r"\b(tudo bem|tudo bom|como vai)\b")
 
@@ -108,6 +118,8 @@ def _question(turn: Turn) -> str:
 
 
 def _informed(turn: Turn, *, is_angry: bool) -> str:
+    if turn.says(Signal.PROBLEM) and turn.earlier_texts and _TRIED.search(turn.said):
+        return join("Agradeço por já ter tentado! O melhor agora é uma pessoa da equipe olhar sua conexão.", HER_OFFER)
     if turn.says(Signal.CONSEQUENCE) and not turn.says(Signal.FEES):
         return join("Entendo a preocupação.", from_knowledge(turn, turn.new_text) or unknown_answer(turn))
     found = from_knowledge(turn, _question(turn))

@@ -88,6 +88,11 @@ def test_wrong_person_counts_only_in_collection() -> None:
         ("[O cliente enviou um pedido do catálogo]", "cobranca", None, "cobranca"),
         ("[O cliente enviou uma localização]", None, None, "persona"),
         ("quero ir para o setor de pagamentos", "sales", None, "cobranca"),
+        ("o endereço é Rua das Palmeiras, 120", "sales", None, "sales"),
+        ("Av. Brasil, 1500", "sales", None, "sales"),
+        ("meu email é a@exemplo.com.br", "sales", None, "sales"),
+        ("como faço pra mudar de endereço?", "sales", None, "persona"),
+        ("qual é o endereço da loja?", "sales", None, "persona"),
     ],
 )  # fmt: skip
 def test_rules_choose_the_agent(text: str, current: AgentName | None, assigned: AgentName | None, agent: str) -> None:
@@ -137,3 +142,46 @@ def test_nothing_new_needs_no_answer() -> None:
 
 def test_megabytes_of_text_are_routed_in_no_time() -> None:
     assert decide("a" * 1_000_000, current="persona").agent == "persona"
+
+
+@pytest.mark.parametrize("assigned", [None, "cobranca"])
+def test_bare_no_to_the_name_asked_for_is_a_wrong_number(assigned: AgentName | None) -> None:
+    context = turn(source="campaign", assigned=assigned)
+    heard = hear([HumanMessage(content="nao")], today=context.today)
+    denied = decide_by_rule(heard, context, current="cobranca", last_reply="Oi! Falo com Maria?")
+    assert denied is not None
+    assert [type(effect) for effect in denied.effects] == [MarkWrongPerson]
+    other = decide_by_rule(heard, context, current="cobranca", last_reply="Posso registrar?")
+    assert other is not None
+    assert not other.effects
+
+
+def test_family_of_the_dead_is_told_no_cheerful_words() -> None:
+    route = decide("a Maria era minha mãe", "ela faleceu", context=turn(source="campaign"))
+    assert [type(effect) for effect in route.effects] == [MarkWrongPerson]
+    assert "Sinto muito" in route.reply
+    assert "ótimo dia" not in route.reply
+
+
+@pytest.mark.parametrize("text", ["não quero mais viver, me deixem em paz", "vou me matar, quero falar com alguém"])
+def test_danger_of_life_is_heard_in_an_opt_out_and_in_a_wish_for_a_person(text: str) -> None:
+    route = decide(text, context=turn(source="campaign"))
+    assert "188" in route.reply
+    assert HandOff in {type(effect) for effect in route.effects}
+
+
+def test_opt_out_in_several_bubbles_is_one() -> None:
+    route = decide("oi", "eu nao quero", "receber mais", "mensagem de vcs")
+    assert [type(effect) for effect in route.effects] == [OptOut]
+
+
+@pytest.mark.parametrize(
+    "bubbles",
+    [
+        ("nao", "me manda mensagem amanha"), ("não quero", "me manda mensagem mais tarde"),
+        ("nao recebi mais", "mensagem com o boleto"), ("agora nao", "pode me mandar o boleto?"),
+    ],
+)  # fmt: skip
+def test_bubbles_that_say_other_things_make_no_opt_out(bubbles: tuple[str, ...]) -> None:
+    route = decide(*bubbles, current="cobranca")
+    assert route is None or not route.effects

@@ -19,6 +19,9 @@ CERTAIN = [
     ("hj a noite", "2026-11-20"),
     ("hoje 18h", "2026-11-20"),
     ("hoje sexta", "2026-11-20"),
+    ("pago hoje em vez do dia 25", "2026-11-20"),
+    ("em vez do dia 25, dia 28", "2026-11-28"),
+    ("ao inves de sexta pago segunda", "2026-11-23"),
     ("amanhã", "2026-11-21"),
     ("amanha", "2026-11-21"),
     ("AMANHÃ!!!", "2026-11-21"),
@@ -348,6 +351,10 @@ NOT_DATES = [
     "bom domingo",
     "ótima sexta",
     "feliz natal",
+    "oi, sou de Natal",
+    "moro em natal",
+    "bom dia, de Natal. posso falar?",
+    "Natal/RN",
     "vou ter dinheiro",
     "todo dia 10",
     "toda sexta",
@@ -546,3 +553,17 @@ DATE_WORDS = [
 def test_any_mixture_of_date_words_is_read_without_error(words: list[str]) -> None:
     for reading in read_dates(" ".join(words), today=FRIDAY):
         assert reading.status in ("certain", "ask", "invalid")
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("pago o valor todo dia 2", date(2026, 12, 2)),
+        ("posso pagar o valor todo quarta", date(2026, 11, 25)),
+        ("a dívida toda sexta", date(2026, 11, 27)),
+    ],
+)
+def test_whole_of_something_is_not_every_day(text: str, day: date) -> None:
+    assert [(reading.status, reading.date) for reading in read_dates(text, today=date(2026, 11, 20))] == [
+        ("certain", day)
+    ]

@@ -32,7 +32,7 @@ separar|👍|1|SAIR do plano|cancelado"""
 OPT_OUT = """\
 não me mande mais mensagem|sair da lista|
 quero cancelar o envio de mensagens|não me cobrem mais|
-nao me manda mais msg|n me mande mais mensagens|para de me mandar msg|
+nao me manda mais msg|n me mande mais mensagens|para de me mandar msg|nao mim manda mais mensajem nao|
 pare de me mandar mensagem|parem de me mandar mensagens|me tira dessa lista|me tirem da lista|
 me remove dessa lista|quero sair da lista|não quero mais receber mensagens|
 nao quero receber mais mensagem|nao quero mais receber nada|não quero receber cobrança por aqui|
@@ -48,7 +48,7 @@ não quero propaganda, me tira da lista|ja falei pra parar de mandar mensagem|na
 NOT_OPT_OUT = """\
 não me mande mais boleto por email|cancelar meu plano|quero cancelar meu plano|quero cancelar a internet|
 me manda mensagem amanhã|não recebi a mensagem|não recebi o boleto|pode mandar mensagem|manda a fatura|
-para de cobrar juros|quero sair do plano atual|me tira essa multa|tira os juros|
+para de cobrar juros|quero sair do plano atual|quero sair do vermelho|me tira essa multa|tira os juros|
 por que não me mandaram o boleto?|não me manda a fatura por carta|não consigo pagar|não quero pagar|
 não tenho dinheiro|parou de funcionar|a internet parou|me manda mais informação|
 não precisa mandar o boleto|nao manda boleto|quero parar de dever|sair do vermelho|
@@ -72,7 +72,8 @@ vc pode me passar pra um humano?|me encaminha pra um atendente|pode chamar algu�
 gostaria de falar com um responsável|prefiro falar com uma pessoa|quero conversar com uma pessoa real|
 me coloca com um atendente|falar com operador|quero ser atendido por uma pessoa|
 exijo falar com o supervisor|não entendi nada, quero falar com atendente|
-isso é robô? quero pessoa de verdade|quero resolver com um atendente"""
+isso é robô? quero pessoa de verdade|quero resolver com um atendente|
+não quero falar com máquina não me passa pra um atendente|tem como falar cm alguem da equipe"""
 NOT_HUMAN = """\
 não quero falar com atendente|gente, preciso de ajuda|nao precisa passar pra atendente|não me passa pra atendente|
 não precisa de atendente|falei com o atendente ontem|ja falei com uma pessoa ai|
@@ -101,7 +102,8 @@ nao quero que me liguem|chega de ligação, não me liga mais|por que vc me liga
 liga o roteador|vou ligar o modem|a luz liga e desliga|oi|já desliguei e liguei|quero pagar|
 me manda mensagem|fatura|não liga|a internet não liga|modem não liga|me avisa|me passa o numero|
 qual o telefone de vocês?|meu telefone mudou|liguei ontem|eu que liguei|vou te ligar|vou ligar pra vocês|
-nem me liga|depois eu ligo|obrigado|ok|sim|ligo amanhã|tentei ligar"""
+nem me liga|depois eu ligo|obrigado|ok|sim|ligo amanhã|tentei ligar|
+minha neta me liga todo domingo|ele me liga sempre pelo zap"""
 
 PAID = """\
 já paguei|ja paguei|ja ta pago|já tá pago|paguei ontem|paguei|já está paga|paguei sexta|
@@ -138,7 +140,8 @@ desconheço essa cobrança|nao reconheço esse valor|não sei|não sei quando|n�
 não é assim|sou eu|sou eu mesmo|sim sou eu|não posso|não consigo|não é o melhor dia|não é a primeira vez|
 oi|quem é você?|quem ta falando?|quero trocar meu numero|mudei de numero|meu numero mudou|
 número do protocolo|qual o número do boleto?|não é meu plano|nao é o boleto|não é verdade|
-não conheço esse app|não é mais o mesmo preço|não sou caloteiro|não|não quero"""
+não conheço esse app|não é mais o mesmo preço|não sou caloteiro|não|não quero|
+não é a irmã dela só um minutinho|não é o marido dela ela saiu|pois não sou eu mesma|pois não sou ela"""
 
 YES = """\
 sim|👍 obrigada|ta bom entao|ok entendi, pode registrar|
@@ -300,6 +303,16 @@ def test_counter_offer_or_other_answer_is_not_negative(text: str) -> None:
         ("vou mudar de endereço", "support"),
         ("a internet fica oscilando", "support"),
         ("roteadr com problema", "support"),
+        ("QUAL A INTERNET MAIS RÁPIDA DE VOCÊS?", "sales"),
+        ("qual o mais baratinho que ocês tem de internet", "sales"),
+        ("preciso de uma internet boa pra minha casa", "sales"),
+        ("quanto é o de 600?", "sales"),
+        ("Preciso de um IP fixo para as câmeras da loja. Vocês oferecem?", "sales"),
+        ("minha vó quer um telefone fixo, vcs vendem?", "sales"),
+        ("quanto custa o roteador extra pro wi-fi chegar no quarto?", "sales"),
+        ("vcs atende no domingo? qual o horario", "support"),
+        ("qual o prazo pro técnico vir quando a fibra rompe?", "support"),
+        ("internet lenta, quero mais rápida", "support"),
         ("oi", None),
         ("bom dia", None),
         ("kkkkk", None),
@@ -408,7 +421,13 @@ def test_other_refusals_are_no_bad_moment(text: str) -> None:
     assert not is_busy_now(text)
 
 
-@pytest.mark.parametrize("text", ["alô", "alô?", "Alô, bom dia", "oi", "pois não", "boa tarde, tudo bem?", "alô alô"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alô", "alô?", "Alô, bom dia", "oi", "pois não", "boa tarde, tudo bem?", "alô alô", "alô tá me ouvindo",
+        "tem alguém aí?",
+    ],
+)  # fmt: skip
 def test_picking_up_is_recognised(text: str) -> None:
     assert is_greeting_only(text)
 

@@ -112,6 +112,10 @@ def test_ambiguous_or_foreign_amounts_are_refused(text: str) -> None:
         ("529,98 e 10,00", [52998, 1000]),
         ("entrada de 100 e o resto em 2x", [10000]),
         ("meu cpf é 529.982.247-25 e pago 50 reais", [5000]),
+        ("pago 119 e 90 amanhã", [11990]),
+        ("consigo pagar 89 e 50", [8950]),
+        ("pago 100 e 50 dia 20", [10000]),  # a round number: two amounts, or one; the read-back tells
+        ("pago 11 e 12", []),  # days
     ],
 )
 def test_amounts_are_found_in_customers_words(text: str, cents: list[int]) -> None:
@@ -178,3 +182,8 @@ def test_any_text_is_searched_without_error(text: str) -> None:
     for amount in find_amounts(text):
         assert text[amount.start : amount.end] == amount.text
         assert amount.cents >= 0
+
+
+@pytest.mark.parametrize("word", ["reais", "reias", "raeis", "rais", "reals", "real"])
+def test_slips_of_the_unit_are_read(word: str) -> None:
+    assert [amount.cents for amount in find_amounts(f"pago 70 {word} sexta")] == [7000]

@@ -189,3 +189,16 @@ def test_any_text_can_be_read(text: str) -> None:
 )  # fmt: skip
 def test_numbers_in_words(said: str, expected: str) -> None:
     assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("Protocolo: PGDPJQD.", "Protocolo: P, G, D, P, J, Q, D."),
+        ("Seu protocolo é PGDPJQD", "Seu protocolo é P, G, D, P, J, Q, D"),
+        ("Protocolo: P7F3K2Q.", "Protocolo: P, sete, F, três, K, dois, Q."),
+        ("O protocolo foi enviado ao PROCON", "O protocolo foi enviado ao PROCON"),
+    ],
+)
+def test_protocol_is_spelled_also_without_a_figure(text: str, spoken: str) -> None:
+    assert to_spoken(text) == spoken

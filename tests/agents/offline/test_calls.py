@@ -243,6 +243,46 @@ SCRIPTS: dict[str, Script] = {
         greeting=AJUDAR,
         world={"agent": "persona"},
     ),
+    "a machine picks up": Script(
+        steps=(
+            step(
+                "sua chamada está sendo encaminhada para a caixa postal e estará sujeita a cobrança após o sinal",
+                r"Aqui é a \w+, assistente virtual da TR Telecom\..*fale com a gente\. Até logo!",
+                END,
+            ),
+        )
+    ),
+    "the line is sounded out before anything is asked": Script(
+        steps=(step("alô tá me ouvindo", r"Falo com Maria\?"), YES)
+    ),
+    "only who": Script(steps=(step("quem", r"assistente virtual da TR Telecom\. Falo com Maria\?"), YES)),
+    "a sister fetches the holder": Script(
+        steps=(
+            step("não é a irmã dela só um minutinho que eu vou chamar", r"eu aguardo"),
+            step("alô quem é", r"Falo com Maria\?"),
+            YES,
+            CPF,
+        )
+    ),
+    "time to look for the document": Script(
+        steps=(YES, step("ai deixa eu ver só um minutinho", r"Sem pressa"), CPF)
+    ),
+    "a day taken back without a pause": Script(
+        steps=(
+            YES,
+            CPF,
+            step("pago tudo na sexta não na sexta não na segunda dia trinta", r"na segunda-feira, 30/11/2026", PROMISE),
+            step("não melhor dia quinze de dezembro", r"na terça-feira, 15/12/2026", PROMISE),
+            step("sim", r"Registrei.*15/12/2026", PROMISE),
+            step("e outra coisa minha internet tá muito lenta o que eu faço", r"roteador|equipe", KNOW),
+        )
+    ),
+    "a speed in words": Script(
+        steps=(step("quanto tá custando o plano de seiscentos mega", r"600 Mega sai por R\$ 129,90", FIND, CARD),),
+        call=THEIRS,
+        greeting=AJUDAR,
+        world={"agent": "sales"},
+    ),
     "plans on the phone": Script(
         steps=(
             step("quero saber dos planos", r"Fibra 300 Mega: R\$ 89,90 por mês\. .*\?$", FIND, CARD),

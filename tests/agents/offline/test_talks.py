@@ -367,6 +367,27 @@ SCRIPTS: dict[str, Script] = {
             step("fechado", r"e-mail\?", CARD),
         ),
     ),
+    "sales: terms are told from the knowledge base": Script(
+        world={"agent": "sales"},
+        steps=(
+            step("quanto custa o plano de 600 megs", r"Fibra 600 Mega sai por R\$ 129,90", FIND, CARD),
+            step("vale a pena pagar mais? compara 300 com 600", r"Fibra 300 Mega.*Fibra 600 Mega(?!.*fatura)", FIND),
+            step("faz por 70 que eu fecho", r"Preço diferente do catálogo.*pessoa da equipe.*\?"),
+            step("só um descontinho", r"Preço diferente do catálogo"),
+        ),
+    ),
+    "sales: what is not sold": Script(
+        world={"agent": "sales"},
+        steps=(step("vcs vendem chip de celular 5g?", r"não encontrei no catálogo(?!.*giga,)", FIND, CARD),),
+    ),
+    "sales: too dear, given up, and back": Script(
+        world={"agent": "sales"},
+        steps=(
+            step("qual o preço da internet de 600?", r"129,90", FIND, CARD),
+            step("achei caro, não quero mais, vou ficar com a minha mesmo", r"Se mudar de ideia", CARD),
+            step("mudei de ideia, quanto é o de 300 mega?", r"89,90", FIND, CARD),
+        ),
+    ),
     "sales: other topics": Script(
         world={"agent": "sales"},
         steps=(
