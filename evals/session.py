@@ -70,28 +70,19 @@ class TurnClaims:
     def __init__(self, turns: TurnStore) -> None:
         self._turns = turns
         self._claimed: dict[UUID, ConversationRow] = {}
-        self._round: asyncio.Task[None] | None = None
-        self._next: asyncio.Task[None] | None = None
+        self._begun = 0
+        self._one_at_a_time = asyncio.Lock()
 
     async def of_tenant(self, tenant_id: UUID) -> ConversationRow | None:
         """Claim the due conversation of this talk; None when nothing of it asks for an answer."""
         if tenant_id not in self._claimed:
-            await asyncio.shield(self._begin_round())
+            asked_in = self._begun
+            async with self._one_at_a_time:
+                # A round that began since has claimed for us too; one that ran already may not have seen our message.
+                if self._begun == asked_in:
+                    self._begun += 1
+                    await self._claim()
         return self._claimed.pop(tenant_id, None)
-
-    def _begin_round(self) -> asyncio.Task[None]:
-        """Join the round that starts next: one that runs already may not see what was just stored."""
-        if self._round is None or self._round.done():
-            self._round, self._next = asyncio.create_task(self._claim()), None
-            return self._round
-        if self._next is None:
-            self._next = asyncio.create_task(self._after(self._round))
-        return self._next
-
-    async def _after(self, running: asyncio.Task[None]) -> None:
-        await asyncio.wait([running])
-        self._round, self._next = self._next, None
-        await self._claim()
 
     async def _claim(self) -> None:
         # Every talk has its own time, and all that is asked for is due by its own.

@@ -17,7 +17,7 @@ from evals.world import CellSetup
 from tests.evals.eval_rig import MARIA, OFFLINE, make_scenario, with_seed
 
 SETUP = CellSetup(chain=("offline",), prompts={})
-PRIVATE = ("529.982", MARIA, "Maria", "Silva", "99999-0001", "999990001", "maria@")
+PRIVATE = ("529.982", MARIA, "Maria", "Silva", "999990077", "99999-0077", "maria@")
 
 
 @pytest.fixture
@@ -44,8 +44,10 @@ async def retold(session: EvalSession, scenario: Scenario) -> Scenario:
 
 async def test_talk_held_again_ends_the_same_and_names_nobody(session: EvalSession) -> None:
     told = make_scenario(
-        ["oi, aqui é a Maria Silva", "quero ver minha fatura"], "529.982.247-25", "pago tudo dia 27", "sim"
-    )
+        ["oi, aqui é a Maria Silva", "quero ver minha fatura"], "529.982.247-25",
+        "pago tudo dia 27. meu zap é 11 99999-0077, maria@exemplo.com", "sim",
+    )  # fmt: skip
+    told = with_seed(told, contact={"name": "Maria da Silva", "phone": "+5511999990077"})
     scenario = await retold(session, told)
 
     assert [problem for problem in lint([scenario]) if problem.level is Level.ERROR] == []

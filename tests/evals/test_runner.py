@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +71,20 @@ async def test_offline_and_wire_end_alike(database_url: str) -> None:
     assert [transcript.models_used for _, transcript in made] == [("offline",)] * 2
 
 
+@pytest.fixture
+def other_database(postgres_url: str) -> Iterator[str]:
+    """Give a second empty database, as a second run has."""
+    with open_ground(postgres_url) as (url,):
+        yield url
+
+
 async def test_live_is_recorded_and_played_again_without_the_provider(
-    database_url: str, openai_url: str, tmp_path: Path
+    database_url: str, other_database: str, openai_url: str, tmp_path: Path
 ) -> None:
     recording = tmp_path / "recording.jsonl"
     live = Access(openai_api_key="test", openai_base_url=openai_url, recording=recording)
     [(first, said)] = await made_by(database_url, live, LIVE)
-    [(again, repeated)] = await made_by(database_url, Access(recording=recording), REPLAY)
+    [(again, repeated)] = await made_by(other_database, Access(recording=recording), REPLAY)
 
     assert (first.has_passed, again.has_passed) == (True, True)
     assert said.models_used == repeated.models_used == ("openai:offline-ptbr-1",)
@@ -86,13 +93,13 @@ async def test_live_is_recorded_and_played_again_without_the_provider(
 
 
 async def test_talk_that_leaves_its_recording_counts_as_infrastructure(
-    database_url: str, openai_url: str, tmp_path: Path
+    database_url: str, other_database: str, openai_url: str, tmp_path: Path
 ) -> None:
     recording = tmp_path / "recording.jsonl"
     live = Access(openai_api_key="test", openai_base_url=openai_url, recording=recording)
     await made_by(database_url, live, LIVE)
     other = {"kind": "script", "turns": ["oi, quero ver minha fatura", "111.444.777-35", "pago tudo dia 27", "sim"]}
-    [(run, transcript)] = await made_by(database_url, Access(recording=recording), REPLAY, user=other)
+    [(run, transcript)] = await made_by(other_database, Access(recording=recording), REPLAY, user=other)
 
     assert FALLEN_BACK in transcript.models_used
     assert (run.has_passed, run.cause) == (False, Cause.INFRASTRUCTURE)
