@@ -4,15 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
-# Two at a time: much of a test is waiting. Which tests stay together says tests/conftest.py.
-PYTEST ?= $(BIN)/python -m pytest -q -n 2 --dist=loadgroup --no-loadscope-reorder
+# Two at a time: much of a test is waiting. Those of a file stay together, because they share what is slow to set up.
+PYTEST ?= $(BIN)/python -m pytest -q -n 2 --dist=loadfile --no-loadscope-reorder
 
 # The tests and the tools must not see somebody else's packages or settings.
 unexport PYTHONPATH
 unexport PYTHONHOME
+# Tests start many processes: what one of them has compiled, the others need not.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench studio chat call reset demo demo-campaign doctor format chromium
+.PHONY: help install run test check evals bench studio chat call reset demo demo-campaign doctor format chromium
 
 help: ## list what make can do
 	@echo "Master IA"
@@ -49,6 +51,9 @@ check: $(STAMP) chromium ## format, lint, types, import rules and every test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PYTEST)
+
+evals: $(STAMP) ## run the reviewed talks against the prompts as they are
+	@$(BIN)/python -m evals run --suite all
 
 bench: $(STAMP) ## measure the speed bars against their baselines
 	@$(BIN)/python -m bench
