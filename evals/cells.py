@@ -39,6 +39,7 @@ class Access:
     openai_api_key: str | None = None
     openai_base_url: str | None = None
     recording: Path | None = None  # to play in mode replay, to write in mode live
+    judge_model: str | None = None  # that answers the scenarios' questions; it advises
 
 
 def setup_of(cell: Cell, prompts: PromptSet) -> CellSetup:
@@ -86,6 +87,16 @@ async def open_mode(mode: Mode, database_url: str, access: Access, *, connection
         case Mode.LIVE:
             async with _live(database_url, access, connections=connections) as session:
                 yield session
+
+
+@asynccontextmanager
+async def open_judge(access: Access) -> AsyncIterator[BaseChatModel | None]:
+    """Open the model that judges, in whatever mode the talks run; None when none is wanted."""
+    if access.judge_model is None:
+        yield None
+        return
+    async with httpx.AsyncClient(timeout=_TIMEOUT) as http:
+        yield _chat(http, access, access.judge_model)
 
 
 @asynccontextmanager

@@ -9,10 +9,11 @@ import typer
 
 from evals import result_commands, scenario_commands
 from evals.cells import Access, ModeUnavailable
+from evals.composer import compose
 from evals.gate import ExitCode, Thresholds
 from evals.loading import load_file, load_suites
 from evals.prompt_sets import PromptSetInvalid, prompts_folder, read_prompt_set
-from evals.reports import TALKS, write_reports
+from evals.reports import TALKS, ReportLanguage, write_reports
 from evals.results import Mode, ResultFile
 from evals.run_command import RunOptions, default_processes, new_folder, run
 from evals.scenario import Scenario
@@ -49,6 +50,9 @@ def run_suites(
     files: Files = None,
     ids: Only = None,
     tags: Annotated[list[str] | None, typer.Option("--tag", help="Scenarios with this tag only.")] = None,
+    composed: Annotated[
+        int, typer.Option(min=0, max=100_000, help="So many scenarios more, put together from blocks.")
+    ] = 0,
     prompts: Annotated[
         str, typer.Option(help="Versions, by commas: current, NAME, NAME=FOLDER, NAME=git:REV.")
     ] = "current",
@@ -65,21 +69,25 @@ def run_suites(
     pass_rate: Annotated[float, typer.Option(min=0, max=1, help="The gate's threshold for each cell.")] = 0.95,
     recording: Annotated[Path | None, typer.Option(help="File that mode replay plays.")] = None,
     record: Annotated[Path | None, typer.Option(help="File to write the answers of live models to.")] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="openai:NAME that answers the scenarios' own questions; its votes fail nothing.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for results and reports.")] = None,
     database_url: Annotated[
         str | None, typer.Option(help="PostgreSQL server to make a throw-away database on, instead of an embedded one.")
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, max=256, help="Default: one for each core.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=200, help="Talks at once in each process.")] = 6,
+    language: Annotated[ReportLanguage, typer.Option(help="Of the reports.")] = ReportLanguage.PT,
 ) -> None:  # fmt: skip
     """Talk scenarios through, judge them, write reports; the exit code is the gate's."""
     with told():
-        scenarios = _part(_chosen(suites, files, ids, tags), shard, only_failed)
+        scenarios = _part(_chosen(suites, files, ids, tags, composed=compose(composed, seed=seed)), shard, only_failed)
         cells = [_model(name.strip()) for name in models.split(",") if name.strip()]
         options = RunOptions(
             scenarios=scenarios, prompts=[read_prompt_set(name.strip()) for name in prompts.split(",") if name.strip()],
             models=cells, repeats=repeats, seed=seed, out=out or new_folder(RUNS),
-            access=_access(cells, recording=recording, record=record), resume=resume,
+            access=_access(cells, recording=recording, record=record, judge=judge), resume=resume,
             thresholds=Thresholds(pass_rate=pass_rate, max_cost_brl=max_cost), server_url=database_url,
             processes=processes or default_processes(), concurrency=concurrency,
         )  # fmt: skip
@@ -88,8 +96,9 @@ def run_suites(
         measure = read_result(baseline) if baseline else None
         result, verdict = run(options, baseline=measure, console=error_console)
         write_reports(
-            result, verdict, options.out, baseline=measure, baseline_folder=baseline.parent if baseline else None
-        )
+            result, verdict, options.out, scenarios=scenarios, baseline=measure,
+            baseline_folder=baseline.parent if baseline else None, language=language,
+        )  # fmt: skip
         show(result, verdict, console=out_console, out=options.out)
     raise typer.Exit(int(verdict.exit_code))
 
@@ -131,9 +140,10 @@ def watch(
 
 
 def _chosen(
-    suites: Sequence[str] | None, files: Sequence[Path] | None, ids: Sequence[str] | None, tags: Sequence[str] | None
-) -> list[Scenario]:
-    found = load_suites(suites or ([] if files else ["all"]))
+    suites: Sequence[str] | None, files: Sequence[Path] | None, ids: Sequence[str] | None, tags: Sequence[str] | None,
+    *, composed: Sequence[Scenario] = (),
+) -> list[Scenario]:  # fmt: skip
+    found = [*load_suites(suites or ([] if files or composed else ["all"])), *composed]
     for path in files or ():
         found += load_file(path)
     if ids:
@@ -182,20 +192,28 @@ def _model(name: str) -> tuple[str, Mode]:
     refuse(f"unknown model {name!r}: there are offline, wire, openai:NAME and replay:NAME")
 
 
-def _access(cells: Sequence[tuple[str, Mode]], *, recording: Path | None, record: Path | None) -> Access:
+def _access(
+    cells: Sequence[tuple[str, Mode]], *, recording: Path | None, record: Path | None, judge: str | None = None
+) -> Access:
     modes = {mode for _, mode in cells}
+    provider, _, judge_model = (judge or "").partition(":")
+    if judge is not None and (provider != "openai" or not judge_model):
+        refuse(f"unknown judge {judge!r}: write openai:NAME")
     if Mode.REPLAY in modes and (recording is None or not recording.is_file()):
         raise ModeUnavailable("mode replay needs --recording FILE, written by an earlier run with --record")
-    if Mode.LIVE not in modes:
+    if Mode.LIVE not in modes and judge is None:
         return Access(recording=recording)
-    if Mode.REPLAY in modes:
+    if Mode.LIVE in modes and Mode.REPLAY in modes:
         raise ModeUnavailable("live and replay in one run would write and read one recording; make two runs")
     settings = load_settings()
     key = settings.openai_api_key
     if key is None:
         raise ModeUnavailable("openai:… needs OPENAI_API_KEY; without a key there are offline, wire and replay")
     base_url = str(settings.openai_base_url) if settings.openai_base_url else None
-    return Access(openai_api_key=key.get_secret_value(), openai_base_url=base_url, recording=record)
+    return Access(
+        openai_api_key=key.get_secret_value(), openai_base_url=base_url,
+        recording=recording if Mode.REPLAY in modes else record, judge_model=judge_model or None,
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

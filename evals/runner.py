@@ -15,11 +15,13 @@ from multiprocessing.queues import Queue
 from typing import Final
 
 import uvloop
+from langchain_core.language_models import BaseChatModel
 
 from evals.agents_under_test import AgentUnderTest
-from evals.cells import Access, named_models, open_mode, setup_of
+from evals.cells import Access, named_models, open_judge, open_mode, setup_of
 from evals.events import Transcript
-from evals.judging import judge
+from evals.judge_model import ask_judge
+from evals.judging import judge, with_votes
 from evals.prompt_sets import PromptSet
 from evals.recording import recorded_talk
 from evals.results import Cell, Mode, Run
@@ -135,6 +137,7 @@ class Bench:
         self._sessions: dict[Mode, EvalSession] = {}
         self._opening = asyncio.Lock()
         self._named: set[str] = set()
+        self._judge: BaseChatModel | None = None
 
     async def session(self, mode: Mode) -> EvalSession:
         async with self._opening:
@@ -142,6 +145,12 @@ class Bench:
                 opened = open_mode(mode, self._database_url, self._access, connections=min(self._concurrency, 10))
                 self._sessions[mode] = await self._stack.enter_async_context(opened)
             return self._sessions[mode]
+
+    async def judge_model(self) -> BaseChatModel | None:
+        async with self._opening:
+            if self._judge is None and self._access.judge_model is not None:
+                self._judge = await self._stack.enter_async_context(open_judge(self._access))
+            return self._judge
 
     async def aclose(self) -> None:
         await self._stack.aclose()
@@ -161,6 +170,8 @@ class Bench:
         transcript = await self._talk(job, agent)
         transcript = transcript.model_copy(update={"models_used": named_models(job.cell, transcript.models_used)})
         judged = judge(job.scenario, transcript, cell=job.cell)
+        if job.scenario.expect.judge and (model := await self.judge_model()) is not None:
+            judged = with_votes(judged, await ask_judge(model, job.scenario, transcript))
         run = Run(
             scenario_id=job.scenario.id, scenario_version=job.scenario.version, suite=job.scenario.suite,
             severity=job.scenario.severity, cell=job.cell, repeat=job.repeat, key=job.key,

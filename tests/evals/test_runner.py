@@ -14,7 +14,7 @@ from evals.cells import FALLEN_BACK, Access, ModeUnavailable, named_models
 from evals.ground import open_ground
 from evals.prompt_sets import PromptSet
 from evals.recording import RecordingInvalid, RecordingTransport, fingerprint, read_recording, recorded_talk
-from evals.results import Cause, Cell, Mode, Run
+from evals.results import Cause, Cell, CheckKind, Mode, Run
 from evals.runner import Bench, Limits, Made, Plan, RunStopped, run_key, run_plan
 from tests.agents.test_models_over_http import broken, serve
 from tests.evals.eval_rig import CURRENT, OFFLINE, make_job, make_scenario
@@ -195,3 +195,18 @@ async def test_torn_last_line_of_a_recording_is_left_out(tmp_path: Path) -> None
         lines.write('{"talk": "t", "pla')
 
     assert sorted(read_recording(path)["t"]) == [0, 1, 2]
+
+
+async def test_judge_answers_the_scenarios_questions_and_fails_nothing(database_url: str) -> None:
+    votes = {"respostas": [{"sim": False, "turno": 1, "motivo": "não perguntou"}]}
+    said = {"id": "1", "object": "chat.completion", "created": 1, "model": "j", "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(votes)}}]}  # fmt: skip
+    async with serve(broken(200, json.dumps(said).encode())) as url:
+        access = Access(openai_api_key="test", openai_base_url=url, judge_model="j")
+        expect = {**PROMISE, "judge": ["Foi cordial?"]}
+        bench = Bench(database_url, access, concurrency=1)
+        [(run, _)] = await bench.make([make_job(make_scenario(expect=expect))])
+        await bench.aclose()
+
+    [vote] = [check for check in run.checks if check.kind is CheckKind.JUDGE]
+    assert (vote.has_passed, vote.turn, run.has_passed) == (False, 1, True)
