@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from stdnum.br import cnpj, cpf
@@ -20,8 +21,8 @@ _LEAST_PIECE: Final = 3  # digits of a document said piece by piece
 _LEAST_NAME: Final = 3  # letters of a name worth replacing
 _PARTICLES: Final = frozenset({"das", "dos", "ltda", "eireli"})
 # Private characters stand for what was replaced while the rest is masked: no mask takes them for a number or a word.
-_MARK: Final = 0xE000
-_MARKED: Final = re.compile(f"[{chr(_MARK)}-\uf8ff]")
+_MARK: Final = 0xF0000
+_MARKED: Final = re.compile(f"[{chr(_MARK)}-{chr(_MARK + 0xFFFD)}]")
 _ACCENTED: Final = {"a": "[aáàâã]", "e": "[eéê]", "i": "[ií]", "o": "[oóôõ]", "u": "[uúü]", "c": "[cç]"}
 
 
@@ -69,7 +70,7 @@ class Scrubber:
 
         marked = _DIGITS.sub(lambda match: self._digits(match[0], mark), _MARKED.sub("", real))
         for known, new in self._words():
-            marked = _whole_word(known).sub(lambda match, new=new: mark(_like(match[0], new)), marked)
+            marked = _whole_word(known).sub(partial(_renamed, new=new, mark=mark), marked)
         return _MARKED.sub(lambda match: made_up[ord(match[0]) - _MARK], mask_text(marked))
 
     def _digits(self, written: str, mark: Callable[[str], str]) -> str:
@@ -110,6 +111,10 @@ def _made_up_document(number: int, *, is_company: bool) -> str:
 def _whole_word(folded_word: str) -> re.Pattern[str]:
     letters = "".join(_ACCENTED.get(letter, re.escape(letter)) for letter in folded_word)
     return re.compile(rf"\b{letters}\b", re.IGNORECASE)
+
+
+def _renamed(match: re.Match[str], *, new: str, mark: Callable[[str], str]) -> str:
+    return mark(_like(match[0], new))
 
 
 def _like(written: str, new: str) -> str:

@@ -103,7 +103,7 @@ class _Builder:
 
     def build(self, events: Iterator[yaml.Event]) -> YamlDocument:
         for event in events:
-            self._take(event, event.start_mark.line + 1)
+            self._take(event, event.start_mark.line + 1 if event.start_mark else 0)
         return YamlDocument(value=self.root, lines=self.lines, duplicates=tuple(self.duplicates))
 
     def _take(self, event: yaml.Event, line: int) -> None:
@@ -165,7 +165,7 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent, line: int) -> None:
         self._refuse_as_key(line)
-        anchored = self.anchors.get(event.anchor)
+        anchored = self.anchors.get(event.anchor or "")
         if anchored is None:
             raise YamlUnreadable(f"*{event.anchor} names nothing that was finished before", line)
         self.aliased += anchored.size
@@ -206,8 +206,9 @@ class _Builder:
 
 
 def _merge_sources(value: object, line: int) -> list[dict[str, object]]:
-    sources = value if isinstance(value, list) else [value]
-    if not all(isinstance(source, dict) for source in sources):
+    given = value if isinstance(value, list) else [value]
+    sources = [source for source in given if isinstance(source, dict)]
+    if len(sources) != len(given):
         raise YamlUnreadable("'<<' takes a mapping or a list of mappings", line)
     return sources
 

@@ -199,8 +199,9 @@ async def test_torn_last_line_of_a_recording_is_left_out(tmp_path: Path) -> None
 
 async def test_judge_answers_the_scenarios_questions_and_fails_nothing(database_url: str) -> None:
     votes = {"respostas": [{"sim": False, "turno": 1, "motivo": "não perguntou"}]}
-    said = {"id": "1", "object": "chat.completion", "created": 1, "model": "j", "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(votes)}}]}  # fmt: skip
+    message = {"role": "assistant", "content": json.dumps(votes)}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    said = {"id": "1", "object": "chat.completion", "created": 1, "model": "j", "choices": [choice]}
     async with serve(broken(200, json.dumps(said).encode())) as url:
         access = Access(openai_api_key="test", openai_base_url=url, judge_model="j")
         expect = {**PROMISE, "judge": ["Foi cordial?"]}
