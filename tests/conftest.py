@@ -30,22 +30,31 @@ pytest_plugins = ["tests.fakes.fixtures"]
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-_SLOWEST_FIRST = ("system", "server", "pages", "graphs")
+# A worker that is left alone with one of these at the end makes everybody wait; so they come first, in this order.
+_SLOWEST_FIRST = (
+    "tests/system/test_campaign_races.py",
+    "tests/system/test_campaign_faults.py",
+    "tests/system/test_thirty_days.py",
+    "tests/server/test_run_service.py",
+    "tests/system/test_crash_table.py",
+    "tests/system/test_call_faults.py",
+    "tests/evals/test_sabotage.py",
+    "tests/system/",
+    "tests/evals/",
+    "tests/server/",
+    "tests/pages/",
+    "tests/graphs/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the folders whose files take longest, so that no worker is left alone with one at the end."""
+    """Begin with the slowest files. That each stays with one worker says the Makefile (--dist=loadfile)."""
 
     def place(item: pytest.Item) -> int:
-        folder = item.nodeid.split("/")[1]
-        return _SLOWEST_FIRST.index(folder) if folder in _SLOWEST_FIRST else len(_SLOWEST_FIRST)
+        starts = (at for at, start in enumerate(_SLOWEST_FIRST) if item.nodeid.startswith(start))
+        return next(starts, len(_SLOWEST_FIRST))
 
     items.sort(key=place)
-    for item in items:
-        # A file stays together, because its tests share what is slow to set up. The system tests all stay together:
-        # they start whole services with limits to their recovery, and two at once would only measure each other.
-        path = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("system" if path.startswith("tests/system/") else path))
 
 
 class OutsideConnection(AssertionError):

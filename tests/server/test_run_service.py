@@ -96,7 +96,9 @@ def _wait_until_healthy(url: str) -> None:
     pytest.fail(f"{url} did not come back")
 
 
-def test_service_starts_survives_kills_refuses_a_twin_and_stops_cleanly(start: Callable[[], _Service]) -> None:
+def test_service_survives_kills_refuses_a_twin_keeps_its_data_and_stops_cleanly(
+    start: Callable[[], _Service], tmp_path: Path
+) -> None:
     service = start()
     pages_url, api_url = service.addresses()
     _wait_until_healthy(pages_url)
@@ -112,21 +114,9 @@ def test_service_starts_survives_kills_refuses_a_twin_and_stops_cleanly(start: C
     service.child("clock").kill()
     service.line_with("SIGKILL")
 
-    tree = service.tree()
-    service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(WAIT_SECONDS) == 0
-    _assert_gone(tree)
-
-
-def test_kill_of_the_supervisor_leaves_nothing_and_the_next_start_keeps_the_data(
-    start: Callable[[], _Service], tmp_path: Path
-) -> None:
-    service = start()
-    service.addresses()
     key = (tmp_path / ".data" / "encryption.key").read_text()
     tree = service.tree()
-
-    service.process.kill()
+    service.process.kill()  # of the supervisor: nothing is left
     service.process.wait(WAIT_SECONDS)
     _assert_gone(tree)
 
@@ -135,3 +125,8 @@ def test_kill_of_the_supervisor_leaves_nothing_and_the_next_start_keeps_the_data
     _wait_until_healthy(api_url)
     assert not any("migration" in line for line in again.seen)
     assert (tmp_path / ".data" / "encryption.key").read_text() == key
+
+    tree = again.tree()
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(WAIT_SECONDS) == 0
+    _assert_gone(tree)

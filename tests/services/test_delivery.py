@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from channels import transport
 from channels.meta import MetaChannel
 from domain.buffering import QuietWindow
 from domain.messages import Provider

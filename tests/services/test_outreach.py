@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from channels import transport
 from channels.crm import HttpCrm
 from channels.meta import MetaChannel
 from channels.twilio import TwilioSms

@@ -29,8 +29,8 @@ from tests.system.stack import Stack, open_stack, wait_for
 TARGETS, KILLS = 2_000, 200
 _LATENCY_SECONDS = 0.015
 _COST_CENTS = 40
-_RATE = 40.0  # of each of the two processes that contact
-_SECONDS = 300.0  # of a machine that has much else to do; by itself it takes less than a minute
+_RATE = 80.0  # of each of the two processes that contact
+_SECONDS = 900.0  # of a machine that has much else to do; by itself it takes less than a minute
 _STEP_SECONDS = 0.1
 _PATIENCE = 15
 # A worker's name holds its pid.

@@ -36,7 +36,7 @@ SHARES: Mapping[str, int] = {"payments": 1_500, "promises": 1_500, "claims": 500
 _COST_CENTS = 40
 _RATE = 100.0  # gives each campaign slots over 25 s, so that contacts and facts come together
 _EVENT_SECONDS = 22.0
-_SECONDS = 400.0  # of a machine that has much else to do; by itself it takes a minute
+_SECONDS = 1200.0  # of a machine that has much else to do; by itself it takes a minute
 _PATIENCE, _STEP_SECONDS = 15, 0.1
 _NO_REDIS = "redis://127.0.0.1:1/0"
 # Each fact and each decision leaves a witness in its own transaction, whatever code wrote it.
