@@ -75,6 +75,9 @@ class Outlook:
     first_review_at: datetime | None
 
 
+# What PostgreSQL knows of a table is a minute old: of a campaign imported just now it expects one row, and a loop over
+# thousands within thousands seems cheap to it. Hashed, a batch takes as long as it has rows, whatever is expected.
+_HASHED: LiteralString = "SET LOCAL enable_nestloop = off"
 _TO_REVIEW: LiteralString = """
     SELECT t.id, t.outcome, t.attempt_count, t.last_attempt_at, t.due_at,
         greatest(
@@ -92,7 +95,7 @@ _MOVE: LiteralString = """
         locked_by = NULL, locked_until = NULL, updated_at = %(now)s
     FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(outcomes)s::text[], %(due)s::timestamptz[], %(rounds)s::bool[])
         AS m (id, state, outcome, due_at, is_new_round)
-    WHERE t.id = m.id
+    WHERE t.id = ANY(%(ids)s) AND t.id = m.id
 """
 # The max was lowered, or an attempt came back: what waits without any attempt left has ended.
 _FINISH_EXHAUSTED: LiteralString = """
@@ -137,7 +140,7 @@ _SCHEDULE: LiteralString = """
     UPDATE targets t SET state = CASE WHEN held.method IS NULL THEN 'pending' ELSE 'scheduled' END,
         method = coalesce(held.method, t.method), due_at = held.due_at, locked_by = NULL, locked_until = NULL,
         updated_at = %(now)s
-    FROM held WHERE t.tenant_id = held.tenant_id AND t.id = held.id
+    FROM held WHERE t.id = ANY(%(ids)s) AND t.tenant_id = held.tenant_id AND t.id = held.id
 """
 _END_UNREACHABLE: LiteralString = """
     WITH given AS (
@@ -150,7 +153,7 @@ _END_UNREACHABLE: LiteralString = """
     UPDATE targets t SET state = 'completed', due_at = NULL, updated_at = %(now)s,
         outcome = CASE WHEN t.outcome IS NULL OR t.outcome IN ('sent', 'no_answer') THEN 'failed' ELSE t.outcome END,
         outcome_details = t.outcome_details || '{"reason": "no_usable_method"}'
-    FROM held WHERE t.tenant_id = held.tenant_id AND t.id = held.id
+    FROM held WHERE t.id = ANY(%(ids)s) AND t.tenant_id = held.tenant_id AND t.id = held.id
     RETURNING t.id
 """
 # The head of each index, not EXISTS: that lets the planner look through the whole campaign for any row that is due.
@@ -196,6 +199,7 @@ async def to_review(connection: Connection, campaign_id: UUID, *, now: datetime,
 
 async def move(connection: Connection, moves: Mapping[UUID, Move], *, now: datetime) -> None:
     """Write what becomes of targets that the caller holds."""
+    await connection.execute(_HASHED)
     await connection.execute(
         _MOVE,
         {
@@ -232,6 +236,7 @@ async def waiting(
 
 async def schedule(connection: Connection, campaign_id: UUID, slots: Sequence[Slot], *, now: datetime) -> int:
     """Give targets their slots, unless they changed since they were read; give how many took them."""
+    await connection.execute(_HASHED)
     cursor = await connection.execute(
         _SCHEDULE,
         {
@@ -252,6 +257,7 @@ async def end_unreachable(
         "now": now,
     }  # fmt: skip
     async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_HASHED)
         await cursor.execute(_END_UNREACHABLE, parameters)
         return set(await cursor.fetchall())
 
