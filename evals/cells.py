@@ -25,7 +25,7 @@ from evals.world import CellSetup
 _TIMEOUT: Final = httpx.Timeout(60, connect=5, pool=60)
 _WIRE_MODEL: Final = f"openai:{MODEL_NAME}"
 _CUSTOMER_MODEL: Final = "gpt-5-mini"  # plays customers of kind llm
-FALLEN_BACK: Final = "offline (in place of the cell's model)"
+FALLEN_BACK: Final = "fallen back to offline"
 
 
 class ModeUnavailable(Exception):

@@ -224,7 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.HARNESS_ERROR
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")):
-            error_console.print(str(error), style="red", markup=False)
+            in_full = getattr(error, "format_message", error.__str__)  # names the option
+            error_console.print(in_full(), style="red", markup=False)
             return ExitCode.BAD_INPUT
         if os.environ.get("MASTER_IA_EVALS_TRACEBACK"):
             raise

@@ -10,7 +10,7 @@ from evals.gate import ExitCode, judge_gate
 from evals.judging import judge
 from evals.langsmith_upload import upload
 from evals.loading import load_file, load_suites
-from evals.reports import BASELINE, RESULT, TALKS, write_reports
+from evals.reports import BASELINE, RESULT, TALKS, ReportLanguage, write_reports
 from evals.results import ResultFile, Run
 from evals.scenario import Scenario
 from evals.shards import merge
@@ -22,15 +22,19 @@ from wiring.settings import load_settings
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.")]
 Files = Annotated[list[Path] | None, typer.Option("--scenarios", help="Files of its scenarios that are in no suite.")]
 Against = Annotated[Path | None, typer.Option("--baseline", help="Result file to compare with.")]
+In = Annotated[ReportLanguage, typer.Option("--language", help="Of the reports.")]
 
 
-def report(folder: Folder, baseline: Against = None) -> None:
+def report(folder: Folder, baseline: Against = None, files: Files = None, language: In = ReportLanguage.PT) -> None:
     """Draw the reports of a run again; the exit code is the gate's."""
     with told():
         result = read_result(folder / RESULT)
         measure = read_result(baseline) if baseline else None
         verdict = judge_gate(result, baseline=measure)
-        write_reports(result, verdict, folder, baseline=measure, baseline_folder=baseline.parent if baseline else None)
+        write_reports(
+            result, verdict, folder, scenarios=_scenarios(files), baseline=measure,
+            baseline_folder=baseline.parent if baseline else None, language=language,
+        )  # fmt: skip
     show(result, verdict, console=out_console, out=folder)
     raise typer.Exit(int(verdict.exit_code))
 
@@ -49,6 +53,7 @@ def bless_result(
 def merge_shards(
     folders: Annotated[list[Path], typer.Argument(help="Folders of the shards of one run.")],
     out: Annotated[Path, typer.Option(help="Folder for the whole.")],
+    files: Files = None,
 ) -> None:
     """Put the shards of one run together; the exit code is the gate's."""
     with told():
@@ -63,7 +68,7 @@ def merge_shards(
                         talks.append(talk.run, talk.transcript)
         write_result(result, out / RESULT)
         verdict = judge_gate(result)
-        write_reports(result, verdict, out)
+        write_reports(result, verdict, out, scenarios=_scenarios(files))
     show(result, verdict, console=out_console, out=out)
     raise typer.Exit(int(verdict.exit_code))
 
@@ -83,7 +88,10 @@ def rescore(
         write_result(result, out / RESULT)
         measure = read_result(baseline) if baseline else None
         verdict = judge_gate(result, baseline=measure)
-        write_reports(result, verdict, out, baseline=measure)
+        write_reports(
+            result, verdict, out, scenarios=scenarios.values(), baseline=measure,
+            baseline_folder=baseline.parent if baseline else None,
+        )  # fmt: skip
     show(result, verdict, console=out_console, out=out)
     raise typer.Exit(int(verdict.exit_code))
 

@@ -131,7 +131,8 @@ class EvalSession:
                 graph=self.graph,
             )  # fmt: skip
         return WrittenLine(
-            world=world, time=time, inbox=self.deps.inbox, turns=self.turns, claims=self.claims, graph=self.graph,
+            world=world, time=time, inbox=self.deps.inbox, database=self.deps.database, turns=self.turns,
+            claims=self.claims, graph=self.graph,
             agent=agent,
         )  # fmt: skip
 

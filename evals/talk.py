@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, LiteralString, Protocol
 from uuid import UUID, uuid4
 
 from channels.degrade import CAPABILITIES, render
@@ -39,6 +39,7 @@ from store.database import Database
 
 BRL_PER_USD = 5.5  # an assumption for cost figures, not a rate
 _QUIET = timedelta(seconds=15)  # after the last bubble: longer than any quiet window
+_DUE: LiteralString = "SELECT FROM conversations WHERE turn_due_at IS NOT NULL AND handler = 'bot' LIMIT 1"
 _TABLES = ("promises", "payment_claims", "opt_outs", "conversations", "contacts", "cards", "call_requests")
 
 
@@ -92,6 +93,7 @@ class WrittenLine:
     world: World
     time: TalkTime
     inbox: Inbox
+    database: Database
     turns: TurnStore
     claims: Claims
     graph: CompiledConversation
@@ -112,6 +114,8 @@ class WrittenLine:
         row = await self.claims.of_tenant(self.world.tenant_id)
         turn = await self.turns.load(row) if row else None
         if turn is None:  # a person has the conversation, or nothing asks for an answer
+            if row is None:
+                await self._refuse_lost_turn()
             return Reply()
         started = time.perf_counter()
         outcome, checkpoint_id = await self.agent.answer(turn, self._run)
@@ -121,6 +125,13 @@ class WrittenLine:
             raise TalkBroken(f"the turn was not committed: {result}")
         self._last = (turn.conversation.id, checkpoint_id)
         return _reply_of(outcome, self.world.account.provider, milliseconds=milliseconds)
+
+    async def _refuse_lost_turn(self) -> None:
+        """An unanswered customer is the agent's fault only if the turn was there to be taken."""
+        async with self.database.tenant(self.world.tenant_id) as connection:
+            cursor = await connection.execute(_DUE)
+            if await cursor.fetchone() is not None:
+                raise TalkBroken("a due turn was not claimed")
 
     async def _receive(self, bubble: Bubble) -> None:
         kind, text = as_message(bubble)

@@ -78,6 +78,19 @@ def other_database(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+async def test_modes_do_not_take_each_others_turns(database_url: str) -> None:
+    bench = Bench(database_url, Access(), concurrency=8)
+    jobs = [
+        make_job(make_scenario(id=f"teste-{number}", expect=PROMISE), cell=cell)
+        for number in range(8)
+        for cell in (OFFLINE, WIRE)
+    ]
+    made = await bench.make(jobs)
+    await bench.aclose()
+
+    assert [(run.scenario_id, run.error) for run, _ in made if not run.has_passed] == []
+
+
 async def test_live_is_recorded_and_played_again_without_the_provider(
     database_url: str, other_database: str, openai_url: str, tmp_path: Path
 ) -> None:
