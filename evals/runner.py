@@ -6,7 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -143,7 +143,10 @@ class Bench:
         async with self._opening:
             if mode not in self._sessions:
                 opened = open_mode(mode, self._database_url, self._access, connections=min(self._concurrency, 10))
-                self._sessions[mode] = await self._stack.enter_async_context(opened)
+                session = await self._stack.enter_async_context(opened)
+                if self._sessions:  # whoever claims takes the turns of all talks in this database
+                    session.claims = next(iter(self._sessions.values())).claims
+                self._sessions[mode] = session
             return self._sessions[mode]
 
     async def judge_model(self) -> BaseChatModel | None:
@@ -226,7 +229,8 @@ def run_plan(
         while True:
             # Few batches ahead: a stop waits for little, and a budget is not overrun by much.
             for batch in left:
-                waiting.add(pool.submit(_make_batch, batch))
+                with _ctrl_c_held():  # the first one starts the processes
+                    waiting.add(pool.submit(_make_batch, batch))
                 if len(waiting) >= 2 * processes:
                     break
             if not waiting:
@@ -242,6 +246,16 @@ def run_plan(
         raise RunStopped("stopped by Ctrl-C") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Keep Ctrl-C from processes that are started in this block: it is this one's to answer, after the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Process:
