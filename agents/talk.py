@@ -216,6 +216,7 @@ def _run_of(current: Talk, given: TalkInput, turn: TurnContext, deps: Deps) -> T
         promise=current.promise,
         customer_texts=given.heard.customer_texts,
         new_texts=given.heard.new_texts,
+        asked=given.heard.asked,
         effects=current.effects,
         evidence=(*given.evidence, *current.evidence),
     )

@@ -71,6 +71,7 @@ class Heard:
     is_wrong_person: bool
     is_yes: bool
     is_no: bool
+    asked: tuple[str, ...] = ()  # what was asked before each of `customer_texts`
     # In a call only:
     spoken_documents: tuple[str, ...] = ()  # said in full, group by group; they stand in `customer_texts` too
     document_digits: int = 0  # figures of a document that is not complete yet
@@ -96,8 +97,21 @@ def hear(messages: Sequence[BaseMessage], *, today: date, medium: Medium = Mediu
     customer = tuple(_text(message) for message in messages if isinstance(message, HumanMessage))
     new = _new_texts(messages)
     if medium is Medium.VOICE:
-        return _heard_in_call(messages, customer, new, today=today)
-    return _read(messages, customer, new, wording=new, today=today)
+        heard = _heard_in_call(messages, customer, new, today=today)
+    else:
+        heard = _read(messages, customer, new, wording=new, today=today)
+    return replace(heard, asked=questions_before(messages))
+
+
+def questions_before(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
+    """Give, for each of the customer's messages, the last reply before it."""
+    asked, questions = "", []
+    for message in messages:
+        if isinstance(message, AIMessage) and message.text:
+            asked = str(message.text)
+        elif isinstance(message, HumanMessage):
+            questions.append(asked)
+    return tuple(questions)
 
 
 def _is_carried(message: BaseMessage) -> bool:

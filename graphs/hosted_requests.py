@@ -3,16 +3,17 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from agents.turn_context import Heard, hear
+from agents.turn_context import Heard, hear, questions_before
 from domain.messages import Medium
 from domain.turns import Identity, TurnContext
 from graphs.memory import recognise
+from services.identity import identity_after
 from services.plain_text import tidy
 from store.hosted_tools import EarlierCalls
 
@@ -81,7 +82,9 @@ def hear_call(texts: Sequence[str], answered: int, dialogue: Sequence[BaseMessag
     messages: list[BaseMessage] = [HumanMessage(content=text) for text in texts[:answered]]
     messages.append(AIMessage(content=asked))
     messages += [HumanMessage(content=text) for text in texts[answered:]]
-    return hear(messages, today=turn.today, medium=Medium.VOICE)
+    heard = hear(messages, today=turn.today, medium=Medium.VOICE)
+    questions = questions_before(dialogue)
+    return replace(heard, asked=questions) if len(questions) == len(texts) else heard
 
 
 def _asked(dialogue: Sequence[BaseMessage]) -> str:
@@ -92,14 +95,16 @@ def _asked(dialogue: Sequence[BaseMessage]) -> str:
 
 
 def recognised(identity: Identity, dialogue: Sequence[BaseMessage], turn: TurnContext) -> Identity:
-    """Confirm who was expected on the phone by what was said at any time of the call, to what the agent asked then."""
+    """Confirm who was expected on the phone by what was said at any time of the call, to what the agent asked then;
+    and set back who was confirmed once somebody else has taken the phone over."""
     for place, message in enumerate(dialogue):
         if identity["status"] != "pendente" or "expected_name" not in identity:
             break
         if isinstance(message, HumanMessage):
             until = dialogue[: place + 1]
             identity = recognise(identity, hear(until, today=turn.today, medium=Medium.VOICE), until)
-    return identity
+    said = [str(message.text) for message in dialogue if isinstance(message, HumanMessage)]
+    return identity_after(identity, said, asked=questions_before(dialogue))
 
 
 def new_messages(call_id: UUID, request: ToolRequest, earlier: EarlierCalls) -> list[BaseMessage]:

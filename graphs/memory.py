@@ -11,6 +11,7 @@ from domain.messages import Medium
 from domain.speaker import has_confirmed_name
 from domain.turns import Agreement, Evidence, Identity
 from graphs.state import TurnInput, bounded
+from services.identity import identity_after
 
 _MESSAGES_CARRIED = 16
 
@@ -94,7 +95,11 @@ def _messages(own: Mapping[str, Any], other: Mapping[str, Any]) -> list[AnyMessa
 
 
 def recognise(identity: Identity, heard: Heard, messages: Sequence[BaseMessage]) -> Identity:
-    """Confirm who was expected on the phone, once the person has said yes to their name (spec 1.3)."""
+    """Confirm who was expected on the phone, once the person has said yes to their name (spec 1.3).
+
+    A confirmed identity is set back once somebody else has taken the phone over.
+    """
+    identity = identity_after(identity, heard.customer_texts, asked=heard.asked)
     name = identity.get("expected_name")
     if identity["status"] != "pendente" or name is None or "expected_document" not in identity:
         return identity

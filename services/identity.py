@@ -1,7 +1,8 @@
 """Who the customer is: the rules before any debt is told (design: who somebody is; N6).
 
 The document must have been typed by the customer, be valid, and be the one we know for this contact; for a contact
-we know no document of, the holder's name must have been typed too. Three tries a day, over all conversations.
+we know no document of, the holder's name must have been typed too. Three tries a day, over all conversations. Who said
+to be somebody else than the holder is told nothing, document or not, until the holder speaks (domain/speaker.py).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from uuid import UUID
 from domain.documents import InvalidDocument, find_documents, parse_document
 from domain.effects import ConfirmIdentity, CountIdentityTry, Effect
 from domain.ports import Crm, CustomerUnknown, DebtStatement
+from domain.speaker import is_another_speaking
 from domain.turns import ContactProfile, Identity, TurnContext
 from services.typed_names import has_typed_another_name, has_typed_name
 from store import customers, targets
@@ -22,9 +24,11 @@ from store.database import Database
 _DOCUMENT_LIMIT = 40  # longer than any way to write a CNPJ
 _TEXT_LIMIT = 4000
 _TEXTS_READ = 60
+_CNPJ_LENGTH = 14
 
 
 class IdentityProblem(StrEnum):
+    THIRD_PERSON = "third_person"
     INVALID_DOCUMENT = "invalid_document"
     NOT_TYPED = "not_typed"
     NAME_NEEDED = "name_needed"
@@ -52,6 +56,7 @@ class Surroundings:
     identity: Identity
     customer_texts: tuple[str, ...]
     new_texts: tuple[str, ...]
+    asked: tuple[str, ...] = ()  # what was asked before each of the customer's texts
 
     @property
     def tries_used(self) -> int:
@@ -79,12 +84,11 @@ async def confirm_holder(
 ) -> IdentityCheck:
     """Check the document a tool was given, and look the debt up. Raises CrmUnavailable, which counts no try."""
     confirmed = surroundings.confirmed_document
-    try:
-        document: str = parse_document(given_document[:_DOCUMENT_LIMIT])
-    except InvalidDocument:
-        if confirmed is None:
-            return IdentityCheck(problem=IdentityProblem.INVALID_DOCUMENT, tries_left=surroundings.tries_left)
-        document = confirmed
+    document = _valid(given_document) or confirmed
+    if await _is_third_person(crm, surroundings, document):
+        return _third_person(surroundings)
+    if document is None:
+        return IdentityCheck(problem=IdentityProblem.INVALID_DOCUMENT, tries_left=surroundings.tries_left)
     if document == confirmed:
         return await _confirmed_again(crm, surroundings, document)
     if surroundings.tries_left == 0:
@@ -97,6 +101,17 @@ async def confirm_holder(
     if known and document not in known:
         return _failed(surroundings, IdentityProblem.MISMATCH)
     return await _meet_holder(crm, surroundings, document, is_linked=bool(known))
+
+
+def identity_after(identity: Identity, texts: Sequence[str], *, asked: Sequence[str] = ()) -> Identity:
+    """Set a confirmed identity back once the customer's words say that another has taken the holder's phone over."""
+    if identity["status"] != "confirmada":
+        return identity
+    is_company = len(identity.get("document", "")) == _CNPJ_LENGTH
+    has_taken_over = is_another_speaking(
+        texts, asked=asked, name=identity.get("customer_name"), is_company=is_company, is_confirmed=True
+    )
+    return _set_back(identity) if has_taken_over else identity
 
 
 async def known_documents(database: Database, tenant_id: UUID, contact: ContactProfile) -> frozenset[str]:
@@ -117,6 +132,55 @@ def typed_documents(texts: Sequence[str]) -> frozenset[str]:
     recent = [text[:_TEXT_LIMIT] for text in texts[-_TEXTS_READ:]]
     pairs = [f"{first}\n{second}" for first, second in pairwise(recent)]
     return frozenset(document for text in (*recent, *pairs) for document in find_documents(text))
+
+
+def _valid(given_document: str) -> str | None:
+    try:
+        return parse_document(given_document[:_DOCUMENT_LIMIT])
+    except InvalidDocument:
+        return None
+
+
+async def _is_third_person(crm: Crm, surroundings: Surroundings, document: str | None) -> bool:
+    """Tell whether somebody else than the holder speaks.
+
+    A name given as one's own ends it only where the CRM has it for the document: the contact's may be of whoever owns
+    the phone.
+    """
+    texts, asked = surroundings.customer_texts, surroundings.asked
+    if surroundings.confirmed_document is not None:
+        return identity_after(surroundings.identity, texts, asked=asked) != surroundings.identity
+    is_company = document is not None and len(document) == _CNPJ_LENGTH
+    expected = surroundings.identity.get("expected_name")
+    if not is_another_speaking(texts, asked=asked, name=expected, is_company=is_company):
+        return False
+    contact = surroundings.turn.contact.name
+    if contact is None or is_another_speaking(texts, asked=asked, name=contact, is_company=is_company):
+        return True
+    if document is None or document not in typed_documents(texts):
+        return True
+    try:
+        statement = await crm.open_invoices(document)
+    except CustomerUnknown:
+        return True
+    return is_another_speaking(texts, asked=asked, name=statement.customer_name, is_company=is_company)
+
+
+def _third_person(surroundings: Surroundings) -> IdentityCheck:
+    """Refuse, and count no try: nothing was guessed."""
+    was_confirmed = surroundings.confirmed_document is not None
+    return IdentityCheck(
+        problem=IdentityProblem.THIRD_PERSON,
+        tries_left=surroundings.tries_left,
+        identity=_set_back(surroundings.identity) if was_confirmed else None,
+    )
+
+
+def _set_back(identity: Identity) -> Identity:
+    pending = Identity(status="pendente")
+    if "tries" in identity and "tries_on" in identity:
+        pending |= {"tries": identity["tries"], "tries_on": identity["tries_on"]}
+    return pending
 
 
 async def _confirmed_again(crm: Crm, surroundings: Surroundings, document: str) -> IdentityCheck:

@@ -20,6 +20,7 @@ class ToolRun:
     promise: Agreement | None
     customer_texts: tuple[str, ...]  # all that the customer wrote in this conversation, oldest first
     new_texts: tuple[str, ...]  # the messages that this turn answers
+    asked: tuple[str, ...] = ()  # what was asked before each of `customer_texts`
     effects: tuple[Effect, ...] = ()  # planned earlier in this turn
     evidence: tuple[Evidence, ...] = ()
 

@@ -38,6 +38,13 @@ from tools.results import (
 _LOOK_UP = "consultar_faturas_cpf"
 _SECOND_COPY = "gerar_segunda_via"
 _PROBLEMS: dict[IdentityProblem, tuple[str, str, bool]] = {
+    IdentityProblem.THIRD_PERSON: (
+        "terceiro",
+        "Quem está na conversa disse que não é o titular. Não peça documento e não diga se existe cadastro ou qualquer "
+        "assunto dele. Agradeça, explique que por segurança só trata com o titular, peça que ele mesmo fale por aqui e "
+        "diga que é ele, ou ofereça uma pessoa da equipe. Só consulte de novo quando o titular falar.",
+        False,
+    ),
     IdentityProblem.INVALID_DOCUMENT: (
         "documento_invalido",
         "Os dígitos não formam um CPF ou CNPJ válido. Peça, com gentileza, que confira e envie de novo.",
@@ -81,7 +88,8 @@ async def look_up_invoices(cpf_cnpj: str, run: Run) -> Answer:
 
     Use quando o cliente digitar o CPF ou CNPJ nesta conversa, e de novo quando ele enviar o nome completo do titular
     depois de `nome_necessario`. Use também, com a identidade já confirmada, para ver os valores atuais.
-    Não use com documento que o cliente não digitou, nem para consultar outra pessoa.
+    Não use com documento que o cliente não digitou, nem para consultar outra pessoa, nem quando quem fala é parente,
+    criança ou representante do titular.
     Nunca fale de dívida antes de esta ferramenta responder "ok": true.
     Grava: a identidade da conversa e as tentativas do dia. Não altera faturas.
 
@@ -90,7 +98,7 @@ async def look_up_invoices(cpf_cnpj: str, run: Run) -> Answer:
     """
     deps, turn = run.deps, run.turn
     surroundings = Surroundings(
-        turn=turn, identity=run.identity, customer_texts=run.customer_texts, new_texts=run.new_texts
+        turn=turn, identity=run.identity, customer_texts=run.customer_texts, new_texts=run.new_texts, asked=run.asked
     )
     try:
         check = await confirm_holder(deps.database, deps.crm_for(turn.tenant), surroundings, given_document=cpf_cnpj)

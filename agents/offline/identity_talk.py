@@ -16,8 +16,9 @@ from agents.offline.courtesy import (
 )
 from agents.offline.phrases import HUMAN_OFFER, contact_first_name, introduction, join
 from agents.offline.reading import ToolResult, Turn, as_text
-from agents.offline.signals import Signal, says
+from agents.offline.signals import Signal
 from domain.documents import Document, find_documents
+from domain.speaker import is_another_speaking
 from domain.wording import fold
 
 _ELEVEN_DIGITS: Final = re.compile(r"(?<!\d)(?:\d[. -]?){9,10}\d(?!\d)|(?<!\d)\d{14}(?!\d)")
@@ -32,6 +33,7 @@ _NOT_NAME: Final = re.compile(
     r"\b(nao|quero|preciso|por que|para que|quem|quanto|como|pix|boleto|cpf|cnpj|fatura|pagar|paguei|golpe|voce|voces"
     r"|estou|esta|meu|minha|posso|consigo|vou|sim|isso|mas|ja|internet|depois|agora|falar|isso)\b"
 )
+_CNPJ_LENGTH: Final = 14
 _UNKNOWN_DOCUMENT: Final = "documento confirmado"
 
 
@@ -95,13 +97,11 @@ def looks_like_full_name(folded: str) -> bool:
 
 def is_third_person(turn: Turn) -> bool:
     """Tell whether whoever writes said to be somebody else than the holder, and has not taken it back."""
-    stranger = Signal.OTHER_VOICE if turn.context.identity == "confirmada" else Signal.THIRD_PERSON
-    for said in (turn.said, *map(fold, reversed(turn.earlier_texts))):
-        if says(said, Signal.HOLDER):
-            return False
-        if says(said, stranger):
-            return True
-    return False
+    return is_another_speaking(
+        (*turn.earlier_texts, *turn.new_texts), asked=(*turn.earlier_asked, *[turn.last_reply] * len(turn.new_texts)),
+        name=contact_first_name(turn) or None, is_company=len(typed_document(turn)) == _CNPJ_LENGTH,
+        is_confirmed=turn.context.identity == "confirmada",
+    )  # fmt: skip
 
 
 def must_look_up(turn: Turn) -> bool:
@@ -120,7 +120,7 @@ def must_look_up(turn: Turn) -> bool:
         return looks_like_full_name(turn.said)
     if past is None:
         return not turn.context.has_wrong_document
-    return past.error == "sistema_indisponivel"
+    return past.error in ("sistema_indisponivel", "terceiro")
 
 
 def _is_newly_spoken(turn: Turn, past: ToolResult | None) -> bool:
@@ -142,6 +142,8 @@ def lookup_problem(turn: Turn, result: ToolResult) -> str:
                 "Esse número não passou na conferência dos dígitos. Pode olhar com calma "
                 "e me mandar o CPF ou CNPJ de novo?"
             )
+        case "terceiro":
+            return join("Por segurança, do cadastro eu só trato com o titular.", HUMAN_OFFER)
         case "documento_nao_informado":
             return "Para continuar, preciso do CPF ou CNPJ do titular digitado por aqui. Pode me mandar?"
         case "nome_necessario":
@@ -176,6 +178,8 @@ def _problem_in_call(result: ToolResult, left: str) -> str:
     match result.error:
         case "documento_invalido" | "documento_nao_informado":
             return join("Acho que algum número não ficou certo, vamos de novo com calma.", _FROM_THE_START)
+        case "terceiro":
+            return "Obrigada, mas por segurança só trato com o titular. Ele ou ela pode vir ao telefone?"
         case "nome_necessario":
             return "Obrigada! Só falta uma confirmação: qual é o nome completo do titular?"
         case "documento_divergente":

@@ -10,6 +10,7 @@ from zlib import crc32
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
 from agents.offline.signals import Signal, says
+from agents.turn_context import questions_before
 from domain.wording import fold
 
 Json: TypeAlias = Mapping[str, object]
@@ -29,6 +30,7 @@ _MORE_THAN_YES: Final = (
 )
 _WITHOUT_WORDS: Final = re.compile(r"\[O cliente enviou ([^\]\n]{1,120})\]")
 _REPLIES_REMEMBERED: Final = 3
+_EARLIER_TEXTS: Final = 12
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -246,6 +248,7 @@ class Turn:
     said: str = field(default="")
     asked: str = field(default="")
     recent_replies: tuple[str, ...] = ()
+    earlier_asked: tuple[str, ...] = ()  # what was asked before each of the earlier texts
 
     @property
     def call(self) -> Call | None:
@@ -373,7 +376,9 @@ def read_turn(messages: Sequence[BaseMessage], tools: frozenset[str]) -> Turn:
     return Turn(
         context=context,
         new_texts=new_texts,
-        earlier_texts=tuple(str(message.text) for message in before if isinstance(message, HumanMessage))[-12:],
+        earlier_texts=tuple(str(message.text) for message in before if isinstance(message, HumanMessage))[
+            -_EARLIER_TEXTS:
+        ],
         last_reply=last_reply,
         results={result.name: result for result in _results_of(now, calls)},
         past_results=tuple(_results_of(before, calls)),
@@ -382,4 +387,5 @@ def read_turn(messages: Sequence[BaseMessage], tools: frozenset[str]) -> Turn:
         said=fold("\n".join(text for text in new_texts if not _WITHOUT_WORDS.fullmatch(text.strip()))),
         asked=last_question(last_reply),
         recent_replies=_recent_replies(before),
+        earlier_asked=questions_before(before)[-_EARLIER_TEXTS:],
     )

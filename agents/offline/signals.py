@@ -1,10 +1,11 @@
 """The signals the offline model listens for: a table of words on folded Portuguese."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum, auto
 from typing import Final
 
+from domain import speaker
 from domain.intent_patterns import CRISIS_WORDS
 
 
@@ -71,9 +72,6 @@ _KIN: Final = (
     r"(?:espos[ao]|marido|mulher|companheir[ao]|namorad[ao]|filh[ao]|mae|pai|irma|irmao|tia|tio|sobrinh[ao]|net[ao]"
     r"|avo|sogr[ao]|nora|genro|cunhad[ao]|vizinh[ao]|amig[ao])"
 )
-_IN_NAME_OF: Final = (
-    r"(?:advogad[oa]|procuradora?|contadora?|cuidadora?|secretari[oa]|enfermeir[oa]|inventariante|despachante)"
-)
 _NO_PLAN: Final = r"(?!.{0,25}\b(?:plano|mega|fibra|internet|instala)\w*)"
 _MY_BILLS: Final = r"(?:minhas?|meus?) (?:faturas?|contas?|boletos?|debitos?|dividas?|valor\w*|pendenci\w+)"
 
@@ -105,31 +103,6 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?:numero|pessoa) errad[oa]", r"(?:foi|e|por|so) engano", r"^\W*engano", r"esse numero (?:nao|agora) e",
         r"aqui nao e (?:d?[ao] )?\w+", r"nao e el[ae]", r"mudou de numero",
     ),
-    Signal.THIRD_PERSON: (
-        rf"(?:sou|aqui e|e) (?:[ao] |um |uma )?(?:ex[ -]?)?{_KIN}\b(?!.{{0,30}}\btitular)",
-        r"nao sou (?:[ao] )?titular",
-        # Who speaks for somebody, or names the document and the contract as somebody else's.
-        rf"(?:sou|aqui e)\b.{{0,40}}\b{_IN_NAME_OF} d(?:el[ea]|[ao] (?:sr\w*|senhora?|dona|cliente|titular)|[eo] seu)",
-        r"(?:minha|meu) cliente", r"tenho (?:uma |a )?procuracao",
-        rf"(?:cpf|documento) d(?:el[ea]|[ao] (?:minha |meu )?{_KIN})",
-        rf"no nome d(?:el[ea]|[ao] (?:minha|meu) {_KIN})",
-        r"aqui e d[aeo] (?:\w+ ){0,4}(?:banco|policia|delegacia|justica|prefeitura)",
-        r"(?:so )?tenho (?:so )?(?:[6-9]|1[0-7]) an(?:os|inhos)(?! (?:de|com|que|como|pag\w+|sendo))",
-        rf"(?:fal\w+|escrevendo|respondendo) (?:por|pel[ao]|em nome d[aeo]) (?:minha |meu )?(?:{_KIN}|el[ea])",
-        r"(?:el[ea]|[ao] titular) nao (?:esta|pode falar|esta em casa|se encontra)",
-    ),
-    Signal.HOLDER: (
-        r"(?:sou|e) (?:eu )?(?:mesm[ao] )?[ao] titular", r"agora (?:e|sou) (?:el[ea]|eu)", r"sou el[ea]",
-        r"aqui e [ao] (?:titular|propri[ao])", r"agora (?:e|sou|quem fala e) [ao] titular",
-        # Called to the phone, or to the talk.
-        r"^\W*(?:(?:alo|oi|sim|pronto)\W+)*(?:(?:agora )?sou eu(?: mesm[ao])?|e el[ea](?: mesm[ao])?)(?! (?:que|quem))",
-        r"agora e [ao] (?!vez|hora|melhor|unic|mesm|primeir|ultim)\w+",
-    ),
-    # Stricter than a third person: who proved to be the holder has a family to tell of.
-    Signal.OTHER_VOICE: (
-        rf"(?:sou|aqui e|quem fala e) (?:[ao] )?(?:ex[ -]?)?{_KIN} d(?:el[ea]|[ao] titular)",
-        r"peguei o celular d(?:el[ea]|[ao] (?:minha|meu))",
-    ),
     Signal.PESTERED: (
         r"(?:fica\w*|vive[m]?|toda hora|o dia (?:todo|inteiro)|direto|sem parar|nao para\w* de|todo dia|todos os dias)"
         r"\b.{0,30}\b(?:lig(?:ando|am|a|ar)|mand(?:ando|am|a|ar)|cobrando|cobrar|mensage\w*|perturb\w+|ench\w+"
@@ -157,6 +130,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?:cpf|cnpj|divida|dados|endereco|telefone) d[aeo]s? (?!titular|meu|minha|cadastro|empresa|plano|internet"
         r"|instala|fibra|voce|loja|sede|suporte|atendimento|gerente|casa)\w+",
         rf"(?:fatura|boleto|conta|divida)s? d[aeo] (?:minha |meu )?{_KIN}", r"d[aeo] outra pessoa",
+        r"(?:lista|relacao|nomes?) d[aeo]s? (?:outr[ao]s )?(?:clientes|devedores|assinantes|vizinhos|moradores)",
+        r"(?:clientes|pessoas|vizinhos|moradores|quem) (?:que )?(?:esta\w*|tao|ta) devendo",
     ),
     Signal.ENGLISH: (
         r"(?:hello|hi|hey)\b.{0,40}\b(?:you|i|my|need|want|please)", r"do you",
@@ -250,7 +225,9 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"desconto", r"abat\w+", r"tirar? (?:os |o |a )?(?:juros|multa)", r"sem (?:os )?juros", r"parcel\w+",
         r"dividi\w+",
         r"em \d+ ?x", r"em (?:duas|tres|quatro|cinco|seis) vezes", r"acordo", r"(?:re)?negociar",
-        r"(?:a?baixar) o valor", r"descontinho", r"(?:faz|faca|fecha|deixa|aceita|quita)\w* por (?:r\$ ?)?\d{2,}",
+        r"(?:a?baixar) o valor", r"descontinho",
+        r"(?:da|deu|dar|dao|dou|faz|fez|tir\w+|promet\w+|consig\w+|liber\w+) (?:\w+ ){0,2}\d{1,3} ?(?:%|por cento)",
+        r"(?:faz|faca|fecha|deixa|aceita|quita)\w* por (?:r\$ ?)?\d{2,}",
     ),
     Signal.CODE: (
         r"pix", r"boleto", r"segunda via", r"2a? ?via", r"linha digitavel", r"codigo de barras?", r"qr ?code", r"chave",
@@ -276,7 +253,9 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"quanto (?:e que )?(?:eu )?(?:devo|estou devendo)", r"quanto (?:vai )?fica(?:r|ria)?\W*$",
         rf"quanto (?:esta|ficou|deu|e|da)\b{_NO_PLAN}",
         rf"qual (?:e )?(?:o )?(?:valor|total|vencimento)\b{_NO_PLAN}", r"qua(?:l|is) (?:sao )?(?:as? )?faturas?",
-        r"quantas faturas", r"o que (?:eu )?devo", r"que (?:divida|debito|fatura)s? (?:e|sao|tenho)", r"valor total",
+        r"quantas faturas", r"o que (?:eu )?devo",
+        r"(?:quantos dias|quanto tempo|desde quando|quando)\b.{0,15}\b(?:venceu|venceram|estao? (?:vencid|atrasad)\w+)",
+        r"que (?:divida|debito|fatura)s? (?:e|sao|tenho)", r"valor total",
         rf"(?:ver|consultar|saber|olhar|conferir) (?:d?[ao]s? )?{_MY_BILLS}", r"quando vence", r"que conta e essa",
         r"estou devendo", rf"^\W*{_MY_BILLS}",
         r"(?:tenho|tem|existe|ha|ficou|falta)\b.{0,20}\b(?:em aberto|pendente|atrasad\w+|vencid\w+|debitos?"
@@ -310,6 +289,8 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"(?<!\beu )(?<!\bel[ea] )quem (?:e|esta falando|fala|seria|e voce)",
         r"de onde (?:voces? )?(?:e|sao|falam?)", r"(?:qual|que) empresa",
         r"(?:e|sou|voce e) (?:um |uma )?(?:robo|bot|maquina|pessoa|gente|humana?|ia)", r"robo",
+        r"com (?:um |uma )?(?:bot|maquina|pessoa|gente|humano|ia)\b.{0,20}\bou (?:com )?(?:um |uma )?(?:bot"
+        r"|maquina|pessoa|gente|humano|ia|gravacao)",
     ),
     Signal.THANKS: (
         r"obrigado", r"valeu", r"agradec\w+", r"muito bom", r"perfeito", r"show", r"maravilha", r"otimo", r"excelente",
@@ -382,6 +363,7 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"nao (?:quero|precisa)(?: mais)?(?: obrigado)?", r"nao preciso(?: de)?(?: mais)? nada",
         r"deixa (?:para|quieto)", r"deixa\W*$", r"sem interesse",
         r"mais tarde", r"outr[ao] (?:dia|hora)",
+        r"^\W*(?:(?:so )?um (?:minut\w+|instante|momento|segundo)|espera(?: ai| (?:so )?um \w+)?|perai|ja volto)\W*$",
     ),
     Signal.PROBLEM: (
         r"sem internet", r"internet\b.{0,15}\b(?:horrivel|pessima|uma bosta|uma porcaria)",
@@ -396,6 +378,12 @@ _WORDS: Final[Mapping[Signal, tuple[str, ...]]] = {
         r"expediente",
     ),
 }  # fmt: skip
+# Who speaks is a rule of the service, which the tools keep too.
+_RULES: Final[Mapping[Signal, Callable[[str], bool]]] = {
+    Signal.THIRD_PERSON: speaker.says_another,
+    Signal.OTHER_VOICE: speaker.says_taken_over,
+    Signal.HOLDER: speaker.says_holder,
+}
 _COMPILED: Final = {
     signal: re.compile(
         "|".join(rf"(?:{word})(?!\w)" if word.startswith("^") else rf"\b(?:{word})(?!\w)" for word in words),
@@ -407,4 +395,5 @@ _COMPILED: Final = {
 
 def says(folded: str, signal: Signal) -> bool:
     """Tell whether folded text carries the signal."""
-    return _COMPILED[signal].search(folded) is not None
+    rule = _RULES.get(signal)
+    return rule(folded) if rule is not None else _COMPILED[signal].search(folded) is not None

@@ -213,3 +213,15 @@ def test_today_is_the_customers_day(keys: tuple[str, ...], day: date) -> None:
     assert block_of(turn, hear([HumanMessage(content="hoje")], today=turn.today), {"status": "pendente"})["data"] == (
         f"{day:%d/%m/%Y}"
     )
+
+
+def test_question_before_each_message_is_kept() -> None:
+    said: list[BaseMessage] = [
+        HumanMessage(content="oi"), AIMessage(content="Falo com Maria?"), HumanMessage(content="não"),
+        HumanMessage(content="é a irmã dela"), AIMessage(content=""), AIMessage(content="Falo agora com a titular?"),
+        HumanMessage(content="sim"),
+    ]  # fmt: skip
+    for medium in (Medium.WHATSAPP, Medium.VOICE):
+        heard = hear(said, today=TODAY, medium=medium)
+        assert heard.asked == ("", "Falo com Maria?", "Falo com Maria?", "Falo agora com a titular?")
+        assert heard.customer_texts == ("oi", "não", "é a irmã dela", "sim")

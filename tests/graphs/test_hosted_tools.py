@@ -156,6 +156,28 @@ async def test_promise_needs_a_yes_in_a_later_utterance_and_is_stored_once(line:
     assert state.get("proposal") is None
 
 
+async def test_somebody_else_on_the_line_is_refused_until_the_holder_speaks(line: Line) -> None:
+    refused = await line.use("consultar_faturas_cpf", "aqui é o filho dela", "o cpf da minha mãe", CPF, **LOOK_UP)
+    assert refused["erro"] == "terceiro"
+    assert (await line.state())["identity"]["status"] == "pendente"
+    found = await line.use("consultar_faturas_cpf", "oi, agora sou eu mesma", **LOOK_UP)
+    assert found["total"] == "R$ 239,80"
+    taken = await line.use("gerar_segunda_via", "aqui é o filho dela de novo", cpf_cnpj="confirmado")
+    assert taken["erro"] == "identidade_nao_confirmada"
+    assert (await line.state())["identity"]["status"] == "pendente"
+
+
+async def test_yes_to_being_the_holder_counts_in_a_hosted_call(line: Line) -> None:
+    talk = ("Falo com Maria?", "não, é a irmã dela", "Pode chamar?", "só um minuto", "Falo agora com a titular?", "sim")
+    asked = (*talk, "Diga o CPF, por favor.", CPF)
+    assert (await line.follow("consultar_faturas_cpf", *asked, **LOOK_UP))["ok"] is True
+
+
+async def test_yes_to_something_else_does_not(line: Line) -> None:
+    talk = ("Falo com Maria?", "não, é a irmã dela", "Pode anotar um recado?", "sim", "Diga o CPF.", CPF)
+    assert (await line.follow("consultar_faturas_cpf", *talk, **LOOK_UP))["erro"] == "terceiro"
+
+
 async def test_yes_that_answers_something_else_first_still_counts_in_its_utterance(line: Line) -> None:
     await line.use("consultar_faturas_cpf", CPF, **LOOK_UP)
     await line.use("registrar_promessa_pagamento", "pago tudo dia 27", **PROMISE)

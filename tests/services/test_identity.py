@@ -8,7 +8,14 @@ import pytest
 from domain.effects import ConfirmIdentity, CountIdentityTry
 from domain.ports import CrmUnavailable
 from domain.turns import ContactProfile, Identity
-from services.identity import IdentityCheck, IdentityProblem, Surroundings, confirm_holder, typed_documents
+from services.identity import (
+    IdentityCheck,
+    IdentityProblem,
+    Surroundings,
+    confirm_holder,
+    identity_after,
+    typed_documents,
+)
 from services.typed_names import has_typed_another_name, has_typed_name
 from tests.business_world import (
     JOAO,
@@ -33,11 +40,11 @@ def crm() -> FakeCrm:
 
 async def check(
     world: World, given: str, *texts: str, identity: Identity = PENDING, contact: ContactProfile | None = None,
-    fake: FakeCrm | None = None, new: tuple[str, ...] | None = None, now_days: int = 0,
+    fake: FakeCrm | None = None, new: tuple[str, ...] | None = None, now_days: int = 0, asked: tuple[str, ...] = (),
 ) -> IdentityCheck:  # fmt: skip
     turn = world.turn(contact=contact, now=DEFAULT_NOW + timedelta(days=now_days))
     around = Surroundings(
-        turn=turn, identity=identity, customer_texts=texts, new_texts=texts[-1:] if new is None else new
+        turn=turn, identity=identity, customer_texts=texts, new_texts=texts[-1:] if new is None else new, asked=asked
     )
     return await confirm_holder(world.database, fake or crm(), around, given_document=given)
 
@@ -120,7 +127,7 @@ async def test_wrong_name_counts_a_try_and_may_be_corrected(world: World) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["por que você precisa do meu nome?", "sou a mãe dela", "não vou passar", "soube que devo"]
+    "text", ["por que você precisa do meu nome?", "sou mãe", "não vou passar", "soube que devo"]
 )
 async def test_talk_instead_of_a_name_counts_no_try(world: World, text: str) -> None:
     asked = Identity(status="pendente", pending_document=MARIA)
@@ -215,3 +222,96 @@ def test_other_texts_are_not_the_name(text: str) -> None:
 def test_list_of_names_is_no_way_to_guess() -> None:
     texts = ["Maria da Silva", *(f"Fulano Beltrano{n}o" for n in "abcdefgh")]
     assert not has_typed_name("Maria da Silva", texts)
+
+
+CONFIRMED = Identity(status="confirmada", document=MARIA, customer_name="Maria da Silva")
+PADARIA = "11222333000181"
+PADARIA_TYPED = "11.222.333/0001-81"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sou a esposa, o cpf é {MARIA_TYPED}", f"o cpf dela é {MARIA_TYPED}", f"sou advogado dela, cpf {MARIA_TYPED}",
+        f"tenho 11 anos, {MARIA_TYPED}", f"é minha mãe, {MARIA_TYPED}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_linked", [True, False])
+async def test_somebody_else_is_told_nothing_and_counts_no_try(world: World, text: str, is_linked: bool) -> None:
+    fake = crm()
+    contact = linked(world, name="Maria") if is_linked else ContactProfile(id=world.contact_id, name="Maria")
+    found = await check(world, MARIA_TYPED, text, contact=contact, fake=fake)
+    assert found == IdentityCheck(problem=IdentityProblem.THIRD_PERSON, tries_left=3)
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("given", ["123", MARIA_TYPED, JOAO_TYPED, "confirmado", ""])
+async def test_somebody_else_hears_the_same_whatever_is_passed(world: World, given: str) -> None:
+    texts = ("aqui é o marido dela", f"{MARIA_TYPED} ou {JOAO_TYPED}")
+    found = await check(world, given, *texts, contact=linked(world))
+    assert found == IdentityCheck(problem=IdentityProblem.THIRD_PERSON, tries_left=3)
+
+
+@pytest.mark.parametrize("text", ["agora é ela mesma", "sou eu, a Maria", "a titular sou eu"])
+async def test_holder_who_takes_the_phone_is_confirmed(world: World, text: str) -> None:
+    texts = ("aqui é a filha dela", f"o cpf da minha mãe é {MARIA_TYPED}", text)
+    assert (await check(world, MARIA_TYPED, *texts, contact=linked(world))).problem is None
+
+
+async def test_yes_to_being_the_holder_ends_the_refusal(world: World) -> None:
+    texts = (f"sou o filho, cpf {MARIA_TYPED}", "sim")
+    asked = ("", "Só trato com a titular. Falo agora com a titular?")
+    assert (await check(world, MARIA_TYPED, *texts, contact=linked(world), asked=asked)).problem is None
+    other = ("", "Posso ajudar em mais alguma coisa?")
+    refused = await check(world, MARIA_TYPED, *texts, contact=linked(world), asked=other)
+    assert refused.problem is IdentityProblem.THIRD_PERSON
+
+
+async def test_own_name_ends_the_refusal_only_where_it_is_the_holders(world: World) -> None:
+    hers = ("aqui é o filho dela", f"oi, sou a Maria, {MARIA_TYPED}")
+    assert (await check(world, MARIA, *hers, contact=linked(world, name="Maria"))).problem is None
+    # The phone may be saved under the name of whoever owns it.
+    wife = ("sou a esposa do João", f"sou a Carla, {JOAO_TYPED}")
+    found = await check(world, JOAO, *wife, contact=linked(world, document=JOAO, name="Carla"))
+    assert found.problem is IdentityProblem.THIRD_PERSON
+
+
+@pytest.mark.parametrize(
+    "text", ["sou o pai, mas a conta é no meu nome", "sou mãe solteira", "minha mãe vai pagar", "sou advogado"]
+)
+async def test_holder_with_a_family_is_confirmed(world: World, text: str) -> None:
+    assert (await check(world, MARIA_TYPED, f"{text}. {MARIA_TYPED}", contact=linked(world))).problem is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sou funcionária da padaria", "sou a secretária dele", "sou a contadora da empresa", "não sou o dono da conta"],
+)
+async def test_who_works_for_a_company_is_not_refused(world: World, text: str) -> None:
+    fake = FakeCrm(statement(PADARIA, "Padaria Pão Quente Ltda"))
+    contact = linked(world, document=PADARIA)
+    texts = (text, f"o cnpj é {PADARIA_TYPED}")
+    found = await check(world, PADARIA_TYPED, *texts, contact=contact, fake=fake)
+    assert found.problem is None
+    assert found.identity is not None
+    assert identity_after(found.identity, texts) == found.identity
+    child = await check(world, PADARIA_TYPED, "tenho 9 anos", *texts[1:], contact=contact, fake=fake)
+    assert child.problem is IdentityProblem.THIRD_PERSON
+
+
+async def test_relative_who_takes_over_sets_the_identity_back(world: World) -> None:
+    fake = crm()
+    texts = (MARIA_TYPED, "aqui é o marido dela agora")
+    confirmed = Identity(**CONFIRMED, tries=1, tries_on="2026-11-20")
+    found = await check(world, "confirmado", *texts, identity=confirmed, contact=linked(world), fake=fake)
+    assert (found.problem, found.statement, found.effects) == (IdentityProblem.THIRD_PERSON, None, ())
+    assert found.identity == Identity(status="pendente", tries=1, tries_on="2026-11-20")
+    assert fake.asked == []
+    back = await check(world, MARIA_TYPED, *texts, "sou eu, a Maria", identity=found.identity, contact=linked(world))
+    assert back.problem is None
+
+
+@pytest.mark.parametrize("text", ["minha mãe paga dia 28", "e a da minha irmã?", "o cpf dele é outro", "sou a Maria"])
+def test_confirmed_holder_who_speaks_of_others_stays_confirmed(text: str) -> None:
+    assert identity_after(CONFIRMED, (MARIA_TYPED, text)) == CONFIRMED
+    assert identity_after(PENDING, ("aqui é o marido dela",)) == PENDING

@@ -44,6 +44,29 @@ async def test_look_up_states_the_debt_and_backs_it(desk: Desk) -> None:
     assert {("amount", "23980"), ("amount", "11990"), ("date", "2026-10-10"), ("date", "2026-11-09")} <= desk.backed
 
 
+async def test_somebody_else_is_refused_until_the_holder_speaks(desk: Desk) -> None:
+    desk.links(MARIA)
+    await desk.says("sou a esposa dele", f"o cpf é {MARIA_TYPED}")
+    for given in (MARIA_TYPED, "confirmado", "1"):
+        refused = await desk.call(LOOK_UP, cpf_cnpj=given)
+        assert (refused["ok"], refused["erro"]) == (False, "terceiro")
+        assert set(refused) == {"ok", "erro", "mensagem"}
+        assert "titular" in refused["mensagem"]
+        assert not any(word in refused["mensagem"].lower() for word in ("fatura", "dívida", "débito", "atras", "valor"))
+    assert (desk.run.identity["status"], desk.run.effects, desk.crm.asked) == ("pendente", (), [])
+    await desk.says("pronto, agora é ele mesmo")
+    assert (await desk.call(LOOK_UP, cpf_cnpj=MARIA_TYPED))["ok"]
+
+
+async def test_nothing_goes_on_after_somebody_else_took_over(desk: Desk) -> None:
+    await confirm(desk)
+    await desk.says("aqui é o marido dela agora, qual era o valor?")
+    assert (await desk.call(LOOK_UP, cpf_cnpj="confirmado"))["erro"] == "terceiro"
+    assert (await desk.call(COPY, cpf_cnpj=MARIA_TYPED))["erro"] == "identidade_nao_confirmada"
+    args = {"cpf_cnpj": MARIA_TYPED, "data_prevista_pagamento": DUE, "valor_prometido": "10"}
+    assert (await desk.call(PROMISE, **args))["erro"] == "identidade_nao_confirmada"
+
+
 async def test_whole_negotiation_ends_in_one_stored_promise(desk: Desk) -> None:
     await confirm(desk)
     await desk.says("pago 119,90 dia 27")

@@ -3,6 +3,7 @@
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
+from agents.offline.courtesy import question_alone
 from agents.offline.debt import Debt, chosen_amount
 from agents.offline.reading import ToolResult, first_json, last_question, read_turn
 from agents.offline.recall import dates_said, day_from
@@ -53,6 +54,11 @@ def test_folding(text: str, folded: str) -> None:
         ("que palhaçada", Signal.ANGER),
         ("manda a 2ª via", Signal.CODE),
         ("da pra parcelar?", Signal.DISCOUNT),
+        ("a atendente me deu 30% ontem", Signal.DISCOUNT),
+        ("me manda a lista dos clientes que tao devendo", Signal.OTHERS_DATA),
+        ("espera um pouco", Signal.NOT_NOW),
+        ("to falando com gente de vdd ou com máquina?", Signal.WHO),
+        ("faz quantos dias q venceu a mais antiga?", Signal.DEBT_QUESTION),
         ("qto eu devo", Signal.DEBT_QUESTION),
         ("quais faturas?", Signal.DEBT_QUESTION),
         ("isso é golpe", Signal.DISTRUST),
@@ -68,6 +74,19 @@ def test_signal_is_heard(text: str, signal: Signal) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("ok sorry. em português: quais as formas de pagamento?", "quais as formas de pagamento?"),
+        ("affe. como funciona o desbloqueio então?", "como funciona o desbloqueio?"),
+        ("como troco a senha do wifi", "como troco a senha do wifi"),
+        ("caiu tudo aqui em casa desde ontem. o que eu faço?", "caiu tudo aqui em casa desde ontem. o que eu faço?"),
+    ],
+)
+def test_only_what_leads_in_or_out_is_taken_from_a_question(text: str, asked: str) -> None:
+    assert question_alone(text) == asked
+
+
+@pytest.mark.parametrize(
     ("text", "signal"),
     [
         ("ainda não paguei", Signal.PAID),
@@ -75,6 +94,9 @@ def test_signal_is_heard(text: str, signal: Signal) -> None:
         ("fala pra gente o valor", Signal.HUMAN),
         ("quanto é o plano de 600 mega", Signal.DEBT_QUESTION),
         ("sabe quanto devo?", Signal.YES),
+        ("os juros são de 1% ao mês?", Signal.DISCOUNT),
+        ("espera um pouco, eu já paguei", Signal.NOT_NOW),
+        ("quero falar com gente da equipe", Signal.WHO),
         ("não entendi", Signal.NO),
         ("não paguei ainda", Signal.NO),
         ("vou sair agora e já volto", Signal.OPT_OUT),
