@@ -68,7 +68,7 @@ RULES: tuple[tuple[re.Pattern[str], rules.Resolve], ...] = tuple(
         ),
         (r"\b(?:proximo|prox|primeiro)\s+dia\s+util\b", rules.read_next_business_day),
         (
-            rf"\b(?:em|daqui|daki|dentro\s+de|mais|ate)?\s*(?:a\s+|uns\s+)?(?P<count>{words.COUNT})\s+dias?\s+ute?is\b",
+            rf"\b(?:em|daqui|daki|daqi|dentro\s+de|mais|ate)?\s*(?:a\s+|uns\s+)?(?P<count>{words.COUNT})\s+dias?\s+ute?is\b",
             rules.read_in_business_days,
         ),
         (rf"\bultimo\s+dia\b{_OF_MONTH}", rules.read_last_day_of_month),
@@ -86,7 +86,7 @@ RULES: tuple[tuple[re.Pattern[str], rules.Resolve], ...] = tuple(
         (rf"\bdia\s+(?P<day>{_D})", rules.read_day),
         (r"\bd\s(?P<day>\d{1,2})(?!\w|[/.,:-]\d)", rules.read_day),
         (
-            rf"\b(?:em|daqui|daki|daq|dakee|dentro\s+de|prazo\s+de|preciso\s+de|mais|me\s+da|me\s+de|espera|so)\s+"
+            rf"\b(?:em|daqui|daki|daqi|daq|dakee|dentro\s+de|prazo\s+de|preciso\s+de|mais|me\s+da|me\s+de|espera|so)\s+"
             rf"(?:a\s+|ha\s+|uns\s+|umas\s+|mais\s+)*(?P<count>{words.COUNT})\s*{_UNIT}",
             rules.read_in_time,
         ),

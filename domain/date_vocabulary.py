@@ -5,7 +5,7 @@ import re
 from domain.number_words import DAY_WORDS, NUMBER_WORDS
 
 _MONTH_NAMES = (
-    "janeiro|janero|jan", "fevereiro|fevereio|feverero|fev", "marco|mar", "abril|abr", "maio|mai", "junho|jun",
+    "janeiro|janero|jan", "fevereiro|fevereio|feverero|fev", "marco|marso|mar", "abril|abr", "maio|mai", "junho|jun",
     "julho|jul", "agosto|ago", "setembro|stembro|set", "outubro|otubro|out", "novembro|novenbro|nov",
     "dezembro|desembro|dezenbro|dez",
 )  # fmt: skip
@@ -16,7 +16,7 @@ _WEEKDAY_NAMES = (
     f"terca|tersa|terssa|terc|teca{_ORDINAL_AHEAD}|(?:(?<=na )|(?<=nessa )|(?<=proxima ))ter(?! )|ter{_ORDINAL_AHEAD}",
     "quarta|quata|qarta|qua",
     "quinta|quita|qinta|quimta|qui",
-    f"sexta|sesta|sexat|sextafeira|cesta{_ORDINAL_AHEAD}|sex",
+    f"sexta|sesta|sexat|setxa|sextafeira|cesta{_ORDINAL_AHEAD}|sex",
     "sabado|sabdo|sabadao|sabadu|sab",
     r"domingo|domigo|dumingo|domimgo|domingao|dom(?=\s*(?:$|[,.;!?)\n]))",
 )
@@ -50,7 +50,9 @@ _ORDINALS = {
 ORDINAL = r"(?:\d{1,2}\s*(?:o|°|a)?(?!\w)|" + "|".join(_ORDINALS) + ")"
 
 _MONTHS = tuple(re.compile(rf"(?:{names})\.?") for names in _MONTH_NAMES)
-_WEEKDAY_PREFIXES = (("seg", "sgu"), ("ter", "tec"), ("qua", "qar"), ("qui", "qin"), ("sex", "ses", "ces"), ("sab",))
+_WEEKDAY_PREFIXES = (
+    ("seg", "sgu"), ("ter", "tec"), ("qua", "qar"), ("qui", "qin"), ("sex", "ses", "ces", "setx"), ("sab",)
+)  # fmt: skip
 
 _COUNTED_THINGS = (
     r"(?:mega|megas|mb|mbps|mbs|gb|giga|gigas|x|%|vez|vezes|veses|parcelas?|prestacoes|fatura|faturas|boletos?|contas?|"
@@ -94,7 +96,7 @@ NOT_DATES = tuple(
         rf"\b(?:ha|faz|tem|fazem|a\s+cada|cada)\s+(?:mais\s+de\s+|quase\s+|uns\s+)?{COUNT}\s*(?:dias?|semanas?|mes(?:es)?)\b",
         rf"{COUNT}\s*(?:dias?|semanas?|mes(?:es)?)\s+(?:de\s+atraso|atrasad\w*|sem\b|em\s+atraso|vencid\w*|q(?:ue)?\s+"
         r"(?:estou|to|ta|esta))",
-        rf"(?<!daqui )(?<!daki )(?<!hoje )\ba\s+(?:mais\s+de\s+|quase\s+|uns\s+)?{COUNT}\s*"
+        rf"(?<!daqui )(?<!daki )(?<!daqi )(?<!hoje )\ba\s+(?:mais\s+de\s+|quase\s+|uns\s+)?{COUNT}\s*"
         r"(?:dias?|semanas?|mes(?:es)?)\b",
         r"\b1\s*/\s*[2-9]\s+d[ao]\b",
         r"\bnasc\w*\s+(?:em\s+|n?o?\s*dia\s+)*\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}",

@@ -34,6 +34,9 @@ _COMES_IN: Final = (
 _ASKED_AMOUNT: Final = re.compile(r"\b(valor|quanto|total|mais antiga|tudo)\b")
 _BEFORE_IDENTITY: Final = 3  # messages; what was said longer ago is another matter
 _CHANGES_DAY: Final = re.compile(r"\b(mud\w+|troc\w+|outr[ao])\b.{0,15}\b(data|dia)\b")
+_SETTLES_ALL: Final = re.compile(
+    r"\bquit\w+ (?:a divida |o total )?tud[oa]\b|\btudo (?:\w+ )?quitad[oa]\b|\bnao devo mais nada\b"
+)
 _ASKS_OTHERS: Final = re.compile(
     r"\b(?:ver|falar|conversar|combinar|confirmar|checar|perguntar)\b(?: (?:isso|primeiro|antes))? com "
     r"(?!voc|vc|alguem|(?:a |uma )?pessoa|atendente)|\bperguntar (?:para|pro|pra|ao?) "
@@ -277,7 +280,8 @@ def ask_amount(debt: Debt) -> str:
 def negotiate(turn: Turn, debt: Debt) -> str | None:
     """Move the negotiation one step on; None when the new messages do not touch it."""
     if "registrar_promessa_pagamento" in turn.results:
-        return promise_outcome(turn, turn.results["registrar_promessa_pagamento"])
+        result = turn.results["registrar_promessa_pagamento"]
+        return join(_settles_less(turn, debt, result), promise_outcome(turn, result))
     wish = read_wish(turn, debt)
     proposal = turn.context.proposal
     if proposal is not None and confirms_proposal(turn, wish):
@@ -312,6 +316,17 @@ def negotiate(turn: Turn, debt: Debt) -> str | None:
     if proposal is not None and turn.is_no:
         return "Sem problema, ainda não gravei nada. O que você prefere mudar: o dia ou o valor?"
     return None
+
+
+def _settles_less(turn: Turn, debt: Debt, result: ToolResult) -> str | None:
+    """Correct who takes a part for the whole, before the yes: silence would bind the company (CDC arts. 31 and 46)."""
+    agreement = Agreement.of(result.data)
+    if not result.is_ok or agreement is None or _SETTLES_ALL.search(turn.said) is None:
+        return None
+    amount, total = cents_of(agreement.amount), cents_of(debt.total)
+    if amount is None or total is None or amount >= total:
+        return None
+    return f"Esse valor é uma parte e não quita tudo: o total em aberto é de {debt.total}."
 
 
 def take_up_wish(turn: Turn, debt: Debt) -> str | None:

@@ -187,7 +187,9 @@ def _helped(turn: Turn, debt: Debt) -> str:
             return join(*parts, "E a parte que falta, em que dia você consegue pagar?")
     if turn.says(Signal.DISPUTE):
         return join(*parts, "Entendo sua dúvida, e ela merece ser analisada por quem pode corrigir.", HUMAN_OFFER)
-    if turn.says(Signal.DISCOUNT) and not settles:
+    # "Me deram 30% ontem" names no day of paying.
+    is_gone_by = wish.date is None and wish.unclear is not None and wish.unclear.reason == "past_date"
+    if turn.says(Signal.DISCOUNT) and (not settles or is_gone_by):
         return join(*parts, _no_discount(turn, debt))
     if _ASKS_CONCESSION.search(turn.said):
         parts.append("Desconto, juros e parcelamento só uma pessoa da equipe pode avaliar.")

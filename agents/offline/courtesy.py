@@ -18,6 +18,9 @@ _LEAST_OVERLAP: Final = 0.34
 _LEAST_SHARED: Final = 2
 _FEW_STEMS: Final = 2
 _EMPTY_STEMS: Final = frozenset(stem for word in ("nossa", "nosso", "caramba", "gente") for stem in stems(word))
+_LEADING_WORDS: Final = 4
+_LEADS_IN: Final = re.compile(r"^(?:(?:ok|t[aá]|e|mas|ent[aã]o|ah|poxa|affe|blz|beleza|k{3,})\b\W*)+", re.IGNORECASE)
+_LEADS_OUT: Final = re.compile(r"\W+(?:ent[aã]o|mesmo|a[ií]|n[eé])\W*\?$", re.IGNORECASE)
 _DID_NOT_HELP: Final = re.compile(r"\bnao tenho (?:aqui|informacao)|\beu nao tenho\b|\bnao entendi (?:bem|direito)")
 _ASKS: Final = re.compile(r"\b(?:qual|quais|como|onde|quando|quanto|quem|por que|quero|queria|preciso|gostaria|tem)\b")
 
@@ -228,11 +231,20 @@ def _near_paragraphs(question: str, text: str) -> str:
 
 def from_knowledge(turn: Turn, question: str) -> str | None:
     """Answer from the knowledge base; None when it holds no answer."""
-    result = turn.use("buscar_conhecimento", pergunta=question)
+    asked = question_alone(question)
+    result = turn.use("buscar_conhecimento", pergunta=asked)
     if not result.is_ok:
         return None
-    passage = best_passage(question, result)
-    return quoted(question, passage) if passage is not None else None
+    passage = best_passage(asked, result)
+    return quoted(asked, passage) if passage is not None else None
+
+
+def question_alone(text: str) -> str:
+    """Take from a question the few words that only lead in or out ("ok, sorry. … então?"): they blur the search."""
+    *before, asked = re.split(r"(?<=[.!?:;\n])\s+", text.strip())
+    if not asked.endswith("?") or len(" ".join(before).split()) > _LEADING_WORDS:
+        return text
+    return _LEADS_OUT.sub("?", _LEADS_IN.sub("", asked))
 
 
 def unknown_answer(turn: Turn) -> str:

@@ -567,3 +567,20 @@ def test_whole_of_something_is_not_every_day(text: str, day: date) -> None:
     assert [(reading.status, reading.date) for reading in read_dates(text, today=date(2026, 11, 20))] == [
         ("certain", day)
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("pago daqi a 8 dias", date(2026, 11, 28)),
+        ("daqi a 1 semana", date(2026, 11, 27)),
+        ("daqi 20 dias", date(2026, 12, 10)),
+        ("na setxa da semana que vem", date(2026, 11, 27)),
+        ("na setxa feira", date(2026, 11, 27)),
+        ("em 14 de marso", date(2027, 3, 14)),
+    ],
+)
+def test_slips_of_the_fingers_are_read(text: str, day: date) -> None:
+    assert [(reading.status, reading.date) for reading in read_dates(text, today=date(2026, 11, 20))] == [
+        ("certain", day)
+    ]

@@ -184,6 +184,7 @@ def test_who_speaks_for_a_person_is_another_person_but_may_work_for_a_company(te
         "aqui é a casa da Maria",
         "a fatura dela venceu? a de outubro",
         "529.982.247-25",
+        "kkkk desculpa era meu filho no celular. qto custa a tv?",
     ],
 )
 def test_near_misses_are_nobody_else(text: str) -> None:

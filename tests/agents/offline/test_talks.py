@@ -168,6 +168,20 @@ SCRIPTS: dict[str, Script] = {
     "more than the debt": Script(
         steps=(HELLO, CPF, step("pago 500 reais dia 10", r"passa do total em aberto, que é de R\$ 239,80", PROMISE))
     ),
+    "a part that is taken for the whole": Script(
+        steps=(
+            HELLO,
+            CPF,
+            step("pago 100 reais dia 10 e fica tudo quitado", r"não quita tudo.*R\$ 239,80.*Posso registrar", PROMISE),
+        )
+    ),
+    "the whole settles everything": Script(
+        steps=(
+            HELLO,
+            CPF,
+            step("pago 239,80 dia 10 e fica tudo quitado", r"^Então fica assim: R\$ 239,80.*Posso registrar", PROMISE),
+        )
+    ),
     "two payments: one at a time": Script(
         steps=(
             HELLO,
