@@ -16,6 +16,7 @@ from bench.calls import measure_calls
 from bench.campaigns import measure_contacts
 from bench.claims import measure_claims
 from bench.crowd import measure_crowd
+from bench.evals import measure_evals
 from bench.figures import Figure, table
 from bench.ground import Ground, open_ground
 from bench.imports import measure_imports
@@ -37,11 +38,12 @@ def _measures(ground: Ground, *, is_quick: bool) -> dict[str, Measure]:
         "P5": partial(measure_calls, is_quick=is_quick),
         "P6": partial(measure_long_conversation, is_quick=is_quick),
         "P7": partial(measure_claims, is_quick=is_quick),
+        "P8": partial(measure_evals, is_quick=is_quick),
         "CROWD": partial(measure_crowd, is_quick=is_quick),
     }
 
 
-KEYS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "CROWD")
+KEYS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "CROWD")
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:

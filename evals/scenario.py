@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 SCHEMA_VERSION = 1
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
@@ -119,6 +119,10 @@ class Audio(Strict):
     audio: Literal[True] = True
     transcript: str | None = None
 
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {"audio": True, **write(self)}  # without it nobody could read a file that leaves out defaults
+
 
 class Media(Strict):
     """A message without words."""
@@ -137,7 +141,15 @@ Bubble = str | Audio | Media
 Say = Wait | Bubble | tuple[Bubble, ...]
 
 
-class ScriptUser(Strict):
+class _OfKind(Strict):
+    kind: str
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {"kind": self.kind, **write(self)}  # as in Audio
+
+
+class ScriptUser(_OfKind):
     """Says these lines one after the other, whatever is answered."""
 
     kind: Literal["script"] = "script"
@@ -153,7 +165,7 @@ class Rule(Strict):
     at_most: Annotated[int, Field(ge=1, le=20)] = 1
 
 
-class RulesUser(Strict):
+class RulesUser(_OfKind):
     """A small adaptive customer: the first rule that fits and is not used up answers; then `otherwise`, then silence.
 
     The talk ends when nothing fits any more or `until` matches the last reply.
@@ -166,7 +178,7 @@ class RulesUser(Strict):
     until: str | None = None
 
 
-class LlmUser(Strict):
+class LlmUser(_OfKind):
     """A model plays the customer from persona, goal and hidden facts; needs a key."""
 
     kind: Literal["llm"] = "llm"

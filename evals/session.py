@@ -87,8 +87,11 @@ class TurnClaims:
     async def _claim(self) -> None:
         # Every talk has its own time, and all that is asked for is due by its own.
         with at_time(TalkTime(_LATER_THAN_ANY_TALK)):
-            while rows := await self._turns.claim(_CLAIMED_AT_ONCE):
+            while True:
+                rows = await self._turns.claim(_CLAIMED_AT_ONCE)
                 self._claimed.update({row.tenant_id: row for row in rows})
+                if len(rows) < _CLAIMED_AT_ONCE:
+                    return
 
 
 @dataclass(kw_only=True)

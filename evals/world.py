@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, LiteralString
 from uuid import UUID, uuid4, uuid5
 from zoneinfo import ZoneInfo
+
+from psycopg.types.json import Jsonb
 
 from domain.messages import Address, AddressKind, Medium, Provider
 from domain.phones import match_key
@@ -20,10 +22,7 @@ from store import (
     channel_accounts,
     contacts,
     conversations,
-    custom_fields,
-    kanban,
     messages,
-    products,
     promises,
     tenants,
 )
@@ -62,6 +61,23 @@ _SNAPSHOT: LiteralString = """
             FROM cards k JOIN stages s ON s.tenant_id = k.tenant_id AND s.id = k.stage_id) AS cards,
         (SELECT coalesce(jsonb_object_agg(r.id, jsonb_build_object(
                 'state', r.state, 'wanted_at', r.wanted_at)), '{}') FROM call_requests r) AS call_requests
+"""
+# What is sold, what a buyer is asked, and the board of sales: fourteen statements of the store in one.
+_PUT_CATALOGUE: LiteralString = """
+    WITH sold AS (
+        INSERT INTO products (tenant_id, sku, name, description, price_cents, period, is_active)
+        SELECT %(tenant_id)s, sku, name, description, price_cents, period, is_active FROM jsonb_to_recordset(%(sold)s)
+            AS given (sku text, name text, description text, price_cents bigint, period text, is_active boolean)
+    ), asked AS (
+        INSERT INTO custom_fields (tenant_id, name, label, kind)
+        SELECT %(tenant_id)s, name, label, kind FROM jsonb_to_recordset(%(asked)s)
+            AS given (name text, label text, kind text)
+    ), board AS (
+        INSERT INTO boards (tenant_id, id, name) VALUES (%(tenant_id)s, gen_random_uuid(), %(board)s) RETURNING id
+    )
+    INSERT INTO stages (tenant_id, id, board_id, name, position)
+    SELECT %(tenant_id)s, gen_random_uuid(), board.id, given.name, given.position
+    FROM board CROSS JOIN unnest(%(stages)s::text[]) WITH ORDINALITY AS given (name, position)
 """
 Snapshot = Mapping[str, Mapping[str, Mapping[str, object]]]  # table -> row's id -> columns
 
@@ -161,12 +177,11 @@ async def _put_account(connection: Connection, tenant_id: UUID, cipher: Cipher, 
 
 
 async def _put_catalogue(connection: Connection, tenant_id: UUID, scenario: Scenario) -> None:
-    for product in _products(scenario):
-        await products.upsert(connection, tenant_id, product)
-    for field in CUSTOM_FIELDS:
-        await custom_fields.upsert(connection, tenant_id, field)
-    board_id = await kanban.put_board(connection, tenant_id=tenant_id, board_id=uuid4(), name=BOARD)
-    await kanban.put_stages(connection, tenant_id=tenant_id, board_id=board_id, names=STAGES)
+    parameters = {
+        "tenant_id": tenant_id, "sold": Jsonb([asdict(item) for item in _products(scenario)]),
+        "asked": Jsonb([asdict(item) for item in CUSTOM_FIELDS]), "board": BOARD, "stages": list(STAGES),
+    }  # fmt: skip
+    await connection.execute(_PUT_CATALOGUE, parameters)
 
 
 def _products(scenario: Scenario) -> Sequence[ProductRow]:

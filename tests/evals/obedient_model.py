@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -72,23 +73,12 @@ class ObedientModel:
 @contextmanager
 def served(model: ObedientModel) -> Iterator[str]:
     """Serve it on loopback in a thread of its own; give the base URL."""
-    server = uvicorn.Server(uvicorn.Config(model.app(), log_config=None, lifespan="off", port=0, loop="asyncio"))
-    started = threading.Event()
-
-    async def serve() -> None:
-        serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
-        started.set()
-        await serving
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    try:
-        if not started.wait(30) or not server.started:
-            raise ConnectionError("the model's server did not start")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    server = uvicorn.Server(uvicorn.Config(model.app(), log_config=None, lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # what comes before the server is up waits in line
+        thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listening]),))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join(30)

@@ -27,7 +27,7 @@ _DAYS = {"dia 27": "2026-11-27", "dia 30": "2026-11-30", "segunda que vem": "202
 
 
 def talks() -> list[Scenario]:
-    """Nine customers who promise, three who ask something else."""
+    """Eight customers who promise, four who ask something else."""
     promises = [
         make_scenario(
             opening, "529.982.247-25", f"pago tudo {day}", "sim", id=f"promessa-{number}-{place}",
@@ -85,8 +85,10 @@ def the_result(cell: Cell, runs: Sequence[Run], *, seed: int = 0) -> ResultFile:
     )  # fmt: skip
 
 
-async def benched(bench: Bench, cell: Cell, prompts: PromptSet, *, seed: int = 0) -> ResultFile:
-    plan = Plan(scenarios=talks(), cells=[cell], prompts={cell.prompts: prompts}, seed=seed)
+async def benched(
+    bench: Bench, cell: Cell, prompts: PromptSet, *, seed: int = 0, scenarios: Sequence[Scenario] = ()
+) -> ResultFile:
+    plan = Plan(scenarios=scenarios or talks(), cells=[cell], prompts={cell.prompts: prompts}, seed=seed)
     return the_result(cell, [made[0] for made in await bench.make(list(plan.jobs()))], seed=seed)
 
 
@@ -118,16 +120,17 @@ def test_a_bad_prompt_is_stopped(
 async def test_a_neutral_change_passes_over_ten_seeds_of_a_model_that_stumbles(
     database_url: str, access: Access, model: ObedientModel, reworded_prompt: PromptSet
 ) -> None:
-    model.stumbles = 4
+    model.stumbles = 6
     cells = {name: Cell(prompts=name, model=MODEL, mode=Mode.LIVE) for name in ("current", "draft")}
     bench = Bench(database_url, access, concurrency=6)
+    few = talks()[::2]
     stopped, red = dict[int, str](), 0
     try:
-        before = await benched(bench, cells["current"], CURRENT)
+        before = await benched(bench, cells["current"], CURRENT, scenarios=few)
         for seed in SEEDS:
             model.seed = seed
-            after = await benched(bench, cells["draft"], reworded_prompt, seed=seed)
-            verdict = judge_gate(after, baseline=before, thresholds=Thresholds(pass_rate=0.8))
+            after = await benched(bench, cells["draft"], reworded_prompt, seed=seed, scenarios=few)
+            verdict = judge_gate(after, baseline=before, thresholds=Thresholds(pass_rate=0.6))
             red += sum(not run.has_passed for run in after.runs)
             if verdict.exit_code is not ExitCode.PASS:
                 stopped[seed] = reasons(verdict)
@@ -135,7 +138,7 @@ async def test_a_neutral_change_passes_over_ten_seeds_of_a_model_that_stumbles(
         await bench.aclose()
 
     assert stopped == {}
-    assert red > 0  # chance played
+    assert 0 < red < len(few) * len(SEEDS) / 4  # chance played
 
 
 class _Given(Bench):
