@@ -174,9 +174,7 @@ def demo_campaign(
         raise typer.Exit(main(settings, options, Console(highlight=False)))
 
 
-@app.command(
-    "eval", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)
+@app.command("eval", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_evals(context: typer.Context) -> None:
     """Let simulated customers talk to the assistant and judge what comes of it; `eval --help` lists the commands."""
     # A program of its own beside the service: neither imports the other.

@@ -126,9 +126,7 @@ async def test_wrong_name_counts_a_try_and_may_be_corrected(world: World) -> Non
     assert right.problem is None
 
 
-@pytest.mark.parametrize(
-    "text", ["por que você precisa do meu nome?", "sou mãe", "não vou passar", "soube que devo"]
-)
+@pytest.mark.parametrize("text", ["por que você precisa do meu nome?", "sou mãe", "não vou passar", "soube que devo"])
 async def test_talk_instead_of_a_name_counts_no_try(world: World, text: str) -> None:
     asked = Identity(status="pendente", pending_document=MARIA)
     found = await check(world, MARIA, MARIA_TYPED, text, identity=asked)
