@@ -65,6 +65,7 @@ class SituationRow:
     has_promise: bool
     has_payment_claim: bool
     has_opted_out: bool
+    contact_id: UUID | None = None  # of somebody who was heard of: an address belongs to one contact
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +139,8 @@ _SITUATIONS: LiteralString = """
         EXISTS (SELECT FROM promises r WHERE r.document = p.document AND r.status = 'pending') AS has_promise,
         EXISTS (SELECT FROM payment_claims k WHERE k.document = p.document AND k.status = 'open') AS has_payment_claim,
         EXISTS (SELECT FROM addresses a JOIN contacts c ON c.tenant_id = a.tenant_id AND c.id = a.contact_id
-                WHERE a.kind = %(kind)s AND a.value = p.address AND c.opted_out_at IS NOT NULL) AS has_opted_out
+                WHERE a.kind = %(kind)s AND a.value = p.address AND c.opted_out_at IS NOT NULL) AS has_opted_out,
+        (SELECT a.contact_id FROM addresses a WHERE a.kind = %(kind)s AND a.value = p.address LIMIT 1) AS contact_id
     FROM unnest(%(addresses)s::text[], %(documents)s::text[]) AS p (address, document)
 """
 _RINGING: LiteralString = """
