@@ -12,7 +12,7 @@ from domain.call_talk import CallEvent, ReplyDone, Say
 from domain.turns import ModelUsage
 from evals.clock import TalkTime
 from evals.scenario import Bubble
-from evals.talk import Reply, TalkBroken, as_message
+from evals.talk import Reply, TalkBroken, as_message, identity_at
 from evals.world import World
 from graphs.call_center import CallCenter
 from graphs.call_session import CallSession
@@ -147,6 +147,4 @@ class PhoneLine:
             row = await cursor.fetchone()
         if row is None or row["checkpoint_id"] is None:
             return {}
-        thread = {"thread_id": str(conversation_id), "checkpoint_id": row["checkpoint_id"]}
-        state = await self.graph.aget_state({"configurable": thread})
-        return state.values.get("identity") or {}
+        return await identity_at(self.graph, thread_id=str(conversation_id), checkpoint_id=row["checkpoint_id"])

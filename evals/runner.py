@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Final
 
 import uvloop
@@ -33,6 +35,7 @@ from wiring.logging import configure_logging
 _PACKAGES: Final = ("agents", "domain", "evals", "graphs", "services", "store", "tools")
 _SOURCES: Final = frozenset({".py", ".md", ".sql"})
 BATCH: Final = 12  # runs handed to a process at once
+_LOOK_SECONDS: Final = 0.2  # between two looks for Ctrl-C
 _SEED_STEP: Final = 1_000_003
 
 Made = tuple[Run, Transcript]
@@ -224,7 +227,7 @@ def run_plan(
         max_workers=processes, mp_context=context, initializer=_begin_process, initargs=(unused, access, concurrency)
     )
     waiting: set[Future[list[Made]]] = set()
-    try:
+    with _ctrl_c_noticed() as is_stopped, _closing(pool):
         left = iter(batches)
         while True:
             # Few batches ahead: a stop waits for little, and a budget is not overrun by much.
@@ -235,17 +238,44 @@ def run_plan(
                     break
             if not waiting:
                 return
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            done, waiting = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
                 for made in future.result():
                     limits.spent_brl += made[0].cost_brl
                     on_made(made)
             if limits.is_spent() and (waiting or next(left, None) is not None):
                 raise RunStopped(f"the budget of R$ {limits.max_cost_brl:.2f} is spent")
-    except KeyboardInterrupt as error:
-        raise RunStopped("stopped by Ctrl-C") from error
+            if is_stopped():
+                raise RunStopped("stopped by Ctrl-C")
+
+
+@contextmanager
+def _closing(pool: ProcessPoolExecutor) -> Iterator[None]:
+    try:
+        yield
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_noticed() -> Iterator[Callable[[], bool]]:
+    """Notice the first Ctrl-C instead of breaking off wherever it comes: what is being written is written whole. The
+    second one breaks off."""
+    noticed: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def notice(number: int, frame: FrameType | None) -> None:
+        noticed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    is_heeded = before is signal.default_int_handler and current_thread() is main_thread()
+    if is_heeded:
+        signal.signal(signal.SIGINT, notice)
+    try:
+        yield lambda: bool(noticed)
+    finally:
+        if is_heeded:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from evals.events import (
 from evals.scenario import Audio, Bubble, Media, Say, Scenario, Wait
 from evals.world import Snapshot, World, read_snapshot
 from graphs.runner import as_graph_messages, carried_thread
+from graphs.saver import RUN_KEY, CommittedRun, CommittedSaver
 from graphs.turn import CompiledConversation, run_turn
 from services.inbox import Inbox
 from services.parts import part_text
@@ -152,9 +153,7 @@ class WrittenLine:
     async def identity(self) -> Mapping[str, Any]:
         if self._last is None or self._last[1] is None:
             return {}
-        thread = {"thread_id": str(self._last[0]), "checkpoint_id": self._last[1]}
-        state = await self.graph.aget_state({"configurable": thread})
-        return state.values.get("identity") or {}
+        return await identity_at(self.graph, thread_id=str(self._last[0]), checkpoint_id=self._last[1])
 
 
 @dataclass(kw_only=True)
@@ -303,6 +302,16 @@ class Talk:
             call_requests=sum(row["state"] != "canceled" for row in requests),
             outbound_count=sum(isinstance(event, AgentSaid) for event in self._events),
         )
+
+
+async def identity_at(graph: CompiledConversation, *, thread_id: str, checkpoint_id: str) -> Mapping[str, Any]:
+    """Read whom a conversation has confirmed at a checkpoint."""
+    saver = graph.checkpointer
+    if not isinstance(saver, CommittedSaver):
+        raise TalkBroken("the graph keeps no committed checkpoints")
+    run = CommittedRun(starts_from=checkpoint_id)
+    found = await saver.aget_tuple({"configurable": {"thread_id": thread_id, RUN_KEY: run}})
+    return (found.checkpoint["channel_values"].get("identity") or {}) if found else {}
 
 
 class Price(Protocol):

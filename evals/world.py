@@ -148,6 +148,11 @@ async def make_world(
             documents=tuple(customer.document for customer in seed.customers), seeded_promises=frozenset(promised),
         )  # fmt: skip
         if scenario.channel is not Channel.VOICE:
+            for address in world.addresses():  # a customer who has written here before
+                await contacts.add_address(
+                    connection, tenant_id=tenant_id, contact_id=contact_id, address=address,
+                    match_key=match_key(address.value),
+                )  # fmt: skip
             await _open_conversation(connection, world)
     return world
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -397,7 +398,14 @@ def test_budget_stops_a_live_run_and_keeps_what_was_made(model_url: str, postgre
 
 def begun(arguments: Sequence[str], errors: Path) -> subprocess.Popen[bytes]:
     with errors.open("wb") as stream:
-        return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True)
+        return subprocess.Popen(
+            arguments, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True, preexec_fn=_hears_ctrl_c
+        )
+
+
+def _hears_ctrl_c() -> None:
+    """A shell lets what it runs in the background ignore Ctrl-C, and all that is started from there inherits it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_ctrl_c_in_the_middle_leaves_a_result_that_a_later_run_goes_on_from(postgres_url: str, tmp_path: Path) -> None:
@@ -407,6 +415,7 @@ def test_ctrl_c_in_the_middle_leaves_a_result_that_a_later_run_goes_on_from(post
     process = begun(run, tmp_path / "errors")
     try:
         while not ((out / "talks.jsonl").exists() and (out / "talks.jsonl").stat().st_size):
+            time.sleep(0.05)
             assert process.poll() is None, (tmp_path / "errors").read_text()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the process and to those it started
         code = process.wait(120)
