@@ -243,7 +243,7 @@ def run_plan(
                 for made in future.result():
                     limits.spent_brl += made[0].cost_brl
                     on_made(made)
-            if limits.is_spent() and (waiting or next(left, None) is not None):
+            if done and limits.is_spent() and (waiting or next(left, None) is not None):
                 raise RunStopped(f"the budget of R$ {limits.max_cost_brl:.2f} is spent")
             if is_stopped():
                 raise RunStopped("stopped by Ctrl-C")
