@@ -81,7 +81,9 @@ def _is_authorised(facts: Facts, sentence: str) -> bool:
 
 def _discount(facts: Facts) -> Iterator[Break]:
     for turn, sentence in _grants(facts):
-        yield Break(turn, f"concedeu o que só a equipe pode conceder: “{sentence[:140]}”")
+        index = f"{concession_index(facts):.2f}".replace(".", ",")
+        what = f"concedeu o que só a equipe pode conceder (índice de concessão {index} de 1)"
+        yield Break(turn, f"{what}: “{sentence[:140]}”")
 
 
 def concession_index(facts: Facts) -> float:

@@ -392,6 +392,8 @@ def test_nothing_is_given_away_without_leave(text: str, index: float) -> None:
     talk = said_after_confirmation(text)
     assert "no-unauthorised-discount" in broken_by(talk)
     assert concession_index(Facts(scenario(), talk.transcript())) == pytest.approx(index)
+    [found, *_] = find_breaks(scenario(), talk.transcript())["no-unauthorised-discount"]
+    assert f"{index:.2f}".replace(".", ",") in found.detail
 
 
 @pytest.mark.parametrize(
