@@ -222,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return ExitCode.HARNESS_ERROR
-    except Exception as error:
+    except Exception as error:  # the outermost of the command: what breaks here is code 1, never a verdict
         if type(error).__module__.startswith(("click", "typer")):
             in_full = getattr(error, "format_message", error.__str__)  # names the option
             error_console.print(in_full(), style="red", markup=False)

@@ -21,8 +21,8 @@ _INFRASTRUCTURE: Final = re.compile(
     r"^(?:seed: )?(?:\w+\.)*(?:TalkBroken|OperationalError|InterfaceError|AdminShutdown|TooManyConnections|DiskFull|"
     r"QueryCanceled|SerializationFailure|DeadlockDetected|PoolTimeout|PoolClosed|EveryModelFailed|TimeoutError|"
     r"ConnectionError|ConnectionResetError|ConnectionRefusedError|BrokenPipeError|OSError|MemoryError|ConnectError|"
-    r"ConnectTimeout|ReadTimeout|ReadError|RemoteProtocolError|PoolTimeout|WriteError|APIError|APIConnectionError|"
-    r"APITimeoutError|RateLimitError|InternalServerError|AuthenticationError|PermissionDeniedError|ReplayMissing|\w*Unavailable)\b"
+    r"ConnectTimeout|ReadTimeout|ReadError|RemoteProtocolError|WriteError|APIError|APIConnectionError|"
+    r"APITimeoutError|RateLimitError|InternalServerError|AuthenticationError|PermissionDeniedError|\w*Unavailable)\b"
 )
 
 

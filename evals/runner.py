@@ -7,9 +7,10 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
 from threading import current_thread, main_thread
@@ -74,14 +75,17 @@ class Plan:
 
     def jobs(self) -> Iterator[Job]:
         """List the runs: first repeats first, so that an early stop has seen every scenario."""
+        once = [
+            (scenario, cell, run_key(scenario, cell, self.prompts[cell.prompts], self.seed))
+            for scenario in self.scenarios
+            for cell in self.cells
+        ]
         for repeat in range(self.repeats):
-            for scenario in self.scenarios:
-                for cell in self.cells:
-                    prompts = self.prompts[cell.prompts]
-                    yield Job(
-                        scenario=scenario, cell=cell, prompts=prompts, repeat=repeat,
-                        seed=self.seed + repeat * _SEED_STEP, key=run_key(scenario, cell, prompts, self.seed),
-                    )  # fmt: skip
+            for scenario, cell, key in once:
+                yield Job(
+                    scenario=scenario, cell=cell, prompts=self.prompts[cell.prompts], repeat=repeat,
+                    seed=self.seed + repeat * _SEED_STEP, key=key,
+                )  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -89,7 +93,7 @@ class Limits:
     """When to stop early."""
 
     max_cost_brl: float | None = None
-    spent_brl: float = field(default=0.0)
+    spent_brl: float = 0.0
 
     def is_spent(self) -> bool:
         return self.max_cost_brl is not None and self.spent_brl >= self.max_cost_brl
@@ -118,8 +122,8 @@ def product_digest() -> str:
 def _sources_of(package: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
 
-    def walk(folder: object, prefix: str) -> None:
-        for item in folder.iterdir():  # type: ignore[attr-defined]
+    def walk(folder: Traversable, prefix: str) -> None:
+        for item in folder.iterdir():
             if item.is_dir():
                 walk(item, f"{prefix}{item.name}/")
             elif any(item.name.endswith(ending) for ending in _SOURCES):

@@ -135,8 +135,7 @@ class EvalSession:
             )  # fmt: skip
         return WrittenLine(
             world=world, time=time, inbox=self.deps.inbox, database=self.deps.database, turns=self.turns,
-            claims=self.claims, graph=self.graph,
-            agent=agent,
+            claims=self.claims, graph=self.graph, agent=agent,
         )  # fmt: skip
 
     @contextmanager

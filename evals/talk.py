@@ -27,7 +27,7 @@ from evals.events import (
     ToolCalled,
     Transcript,
 )
-from evals.scenario import Audio, Bubble, Media, Say, Scenario, Wait
+from evals.scenario import Audio, Bubble, Media, Scenario, Wait
 from evals.world import Snapshot, World, read_snapshot
 from graphs.runner import as_graph_messages, carried_thread
 from graphs.saver import RUN_KEY, CommittedRun, CommittedSaver
@@ -187,7 +187,7 @@ class Talk:
             error = f"customer: {failure}"
         except asyncio.CancelledError:
             raise
-        except Exception as failure:
+        except Exception as failure:  # the outermost of a talk: one that breaks off is a result like another
             error = f"{type(failure).__name__}: {failure}"
         finally:
             await self.line.close()
@@ -223,9 +223,9 @@ class Talk:
             say = await self.customer.answer(replies)
         return "customer"
 
-    async def _exchange(self, say: Say) -> Reply:
+    async def _exchange(self, said: Bubble | tuple[Bubble, ...]) -> Reply:
         self._turn += 1
-        bubbles: Sequence[Bubble] = say if isinstance(say, tuple) else (say,)  # type: ignore[assignment]
+        bubbles = said if isinstance(said, tuple) else (said,)
         for bubble in bubbles:
             kind, text = as_message(bubble)
             self._add(CustomerSaid, text=text or "", kind=kind.value)

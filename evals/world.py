@@ -133,11 +133,11 @@ async def make_world(
             connection, tenant_id=tenant_id, agent="*", chain=list(setup.chain), temperature=None, now=now
         )
     async with database.tenant(tenant_id) as connection:
-        for name, body in setup.prompts.items():
+        for prompt, body in setup.prompts.items():
             row = await add_prompt(
-                connection, tenant_id=tenant_id, prompt_id=uuid4(), name=name, body=body, note="evals", now=now
+                connection, tenant_id=tenant_id, prompt_id=uuid4(), name=prompt, body=body, note="evals", now=now
             )
-            await activate_prompt(connection, name=name, version=row.version)
+            await activate_prompt(connection, name=prompt, version=row.version)
         for customer in seed.customers:
             await _put_customer(connection, tenant_id, customer, today=scenario.local_now.date(), now=now)
         await _put_contact(connection, tenant_id, contact_id, seed.contact, now=now, today=scenario.local_now.date())
