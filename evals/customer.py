@@ -14,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from openai import OpenAIError
 
-from domain.folded_text import fold
+from evals.policies.reading import fold
 from evals.scenario import Channel, LlmUser, Rule, RulesUser, Say, Scenario, ScriptUser
 
 _END: Final = "<fim>"
@@ -57,7 +57,7 @@ def make_customer(scenario: Scenario, *, seed: int, model: BaseChatModel | None 
 
 def folded(text: str) -> str:
     """Give the text that a scenario's patterns are matched against: lower case, no accents, single spaces."""
-    return " ".join(fold(text).text.split())
+    return " ".join(fold(text).split())
 
 
 @dataclass(kw_only=True, slots=True)

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from typing import Final
 
 from domain.documents import find_documents
-from domain.folded_text import fold
 from domain.messages import Medium
 from domain.tenants import TenantSettings
 from evals.lint_finding import Finding, error, says, turn_limit, warning, words
 from evals.lint_world import customers_today, document_finding
+from evals.policies.reading import fold
 from evals.scenario import Channel, Expectations, ExpectedPromise, LlmUser, RulesUser, Scenario, ScriptUser, Words
 from services.demo_content import CUSTOM_FIELDS, SETTINGS, STAGES
 from tools.registry import TOOLS_BY_AGENT, offered_on
@@ -174,7 +174,7 @@ def _pattern(path: str, pattern: str, *, may_be_empty: bool = False) -> Iterator
         yield error(path, f"is no regular expression: {problem}")
         return
     plain = _ESCAPES.sub("", pattern)
-    if fold(plain).text != plain:
+    if fold(plain) != plain:
         yield error(path, "replies are compared in lower case without accents: this can never be found")
     if not may_be_empty and compiled.search(""):
         yield error(path, "fits an empty text, so it fits everything")
