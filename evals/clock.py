@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
+from wiring.clock import SystemClock
+
 
 class TalkTime:
     """The time of one talk. It moves only when the talk says so."""
@@ -28,7 +30,7 @@ class TalkClock:
 
     def now(self) -> datetime:
         time = _time.get()
-        return datetime.now(UTC) if time is None else time.now
+        return SystemClock().now() if time is None else time.now
 
 
 @contextmanager

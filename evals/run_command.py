@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from evals.results import Cause, Cell, Mode, ResultFile, Run
 from evals.runner import BATCH, Job, Limits, Made, Plan, RunStopped, product_digest, run_plan
 from evals.scenario import Scenario
 from evals.storage import TranscriptWriter, read_talks, write_result
+from wiring.clock import SystemClock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +43,7 @@ def run(options: RunOptions, *, baseline: ResultFile | None, console: Console) -
     """Make all runs that are not there yet; write result and talks; judge against the baseline."""
     plan = _plan(options)
     jobs = list(plan.jobs())
-    kept = _kept(options.resume, jobs) if options.resume else {}
+    kept = kept_talks(options.resume, jobs) if options.resume else {}
     wanted = [job for job in jobs if (job.key, job.repeat) not in kept]
     if kept:
         console.print(f"{len(jobs) - len(wanted)} of {len(jobs)} talks are as they were and are not made again.")
@@ -71,7 +71,7 @@ def _plan(options: RunOptions) -> Plan:
     )  # fmt: skip
 
 
-def _kept(folder: Path, jobs: Iterable[Job]) -> dict[tuple[str, int], Made]:
+def kept_talks(folder: Path, jobs: Iterable[Job]) -> dict[tuple[str, int], Made]:
     """Find the talks of an earlier run that would come out the same. What infrastructure spoilt is made again."""
     path = folder / TALKS if folder.is_dir() else folder
     wanted = {(job.key, job.repeat): job.cell for job in jobs}
@@ -116,7 +116,7 @@ def _make(
 
 def _result(options: RunOptions, plan: Plan, runs: Sequence[Run], notes: tuple[str, ...]) -> ResultFile:
     return ResultFile(
-        created_at=datetime.now(UTC), product_version=f"{version('master-ia')}+{product_digest()}", seed=options.seed,
+        created_at=SystemClock().now(), product_version=f"{version('master-ia')}+{product_digest()}", seed=options.seed,
         suites=tuple(dict.fromkeys(scenario.suite for scenario in options.scenarios)), cells=tuple(plan.cells),
         repeats=options.repeats, prompt_versions={item.name: item.versions() for item in options.prompts},
         titles={scenario.id: scenario.title for scenario in options.scenarios}, runs=tuple(runs),
@@ -126,7 +126,7 @@ def _result(options: RunOptions, plan: Plan, runs: Sequence[Run], notes: tuple[s
 
 def new_folder(base: Path) -> Path:
     """Name the folder of a new run."""
-    return base / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+    return base / f"{SystemClock().now():%Y%m%d-%H%M%S}-{os.getpid()}"
 
 
 def default_processes() -> int:

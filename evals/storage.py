@@ -9,7 +9,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -323,16 +323,6 @@ def _talk(path: Path, number: int, line: bytes) -> TalkRecord:
 def read_transcripts(path: Path) -> dict[RunKey, Transcript]:
     """Give the last transcript written for each run."""
     return {(talk.key, talk.repeat): talk.transcript for talk in read_talks(path)}
-
-
-def resume_index(runs: Iterable[Run]) -> dict[RunKey, Run]:
-    """Give the runs that need not be made again. What infrastructure spoilt is worth another try."""
-    return {(run.key, run.repeat): run for run in runs if run.cause is not Cause.INFRASTRUCTURE}
-
-
-def recorded_runs(path: Path) -> Iterator[Run]:
-    """Give the runs that a transcripts file carries: all that is left when no result was written."""
-    return (talk.run for talk in read_talks(path) if talk.run is not None)
 
 
 # --- baseline

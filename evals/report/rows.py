@@ -15,7 +15,7 @@ from evals.statistics import ScenarioKey, Tally, runs_of, tallies
 class Mark(StrEnum):
     """How one repeat ended."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105 - how a repeat ended, no password
     FAIL = "fail"
     BLOCK = "block"
     VOID = "void"

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from evals import storage
 from evals.comparison import compare
 from evals.events import AgentSaid, Changed, CustomerSaid, ToolCalled, Transcript
 from evals.results import Cause, ResultFile
+from evals.run_command import kept_talks
 from evals.shards import MergeRefused, merge
 from evals.storage import (
     BlessRefused,
@@ -21,10 +23,9 @@ from evals.storage import (
     read_result,
     read_talks,
     read_transcripts,
-    recorded_runs,
-    resume_index,
     write_result,
 )
+from tests.evals.eval_rig import make_job, make_scenario
 from tests.evals.result_factory import (
     CREATED_AT,
     DRAFT,
@@ -216,7 +217,6 @@ def test_transcripts_come_back_whole(path: Path) -> None:
         writer.append_talk("other-key", 0, a_transcript("b"))
     assert len(path.read_bytes().splitlines()) == 2
     assert read_transcripts(path) == {(a_run("a").key, 2): a_transcript("a"), ("other-key", 0): a_transcript("b")}
-    assert [run.repeat for run in recorded_runs(path)] == [2]
 
 
 def test_of_a_run_made_twice_the_last_transcript_stands(path: Path) -> None:
@@ -304,12 +304,11 @@ def test_a_talk_is_written_whatever_a_model_called_a_tool_with(path: Path) -> No
 
 def test_what_infrastructure_spoilt_is_made_again(path: Path) -> None:
     runs = [a_run("a"), a_run("b", has_passed=False), a_run("c", has_passed=False, cause=Cause.INFRASTRUCTURE)]
-    assert {run.scenario_id for run in resume_index(runs).values()} == {"a", "b"}
-    assert resume_index(runs)[a_run("a").key, 0] == runs[0]
+    jobs = [replace(make_job(make_scenario()), key=run.key, cell=run.cell) for run in runs]
     with TranscriptWriter(path) as writer:
         for run in runs:
             writer.append(run, a_transcript(run.scenario_id))
-    assert resume_index(recorded_runs(path)) == resume_index(runs)
+    assert [run for run, _ in kept_talks(path, jobs).values()] == runs[:2]
 
 
 # --- baseline
