@@ -1,34 +1,36 @@
 """The one place that makes and calls chat models: chains read at run time, fallback, circuit breaker, usage."""
 
 import asyncio
+import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
 import structlog
-from langchain_core.exceptions import LangChainException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langchain_openai import ChatOpenAI
-from openai import APITimeoutError, BadRequestError, OpenAIError
 from pydantic import BaseModel
 
 from agents.model_stream import LONGEST_ANSWER, Listener, NonsenseAnswer, stream_message
 from agents.offline import OfflineChatModel
 from domain.ports import Clock
 from domain.turns import ModelUsage
+from services.model_failures import is_model_failure, is_refused_request, is_silence
 from store.database import Database
 from store.model_settings import get_platform_models, list_model_settings
 from wiring.deps import Deps
 from wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_openai import ChatOpenAI
 
 logger = structlog.get_logger(__name__)
 
@@ -46,11 +48,6 @@ _TOKEN_SECONDS = 8.0
 
 Factory = Callable[[str, float | None], BaseChatModel]
 _Said = tuple[AIMessage, BaseModel | None]
-# What a provider's library, its server's nonsense or the network may raise. The next model of the chain answers.
-_FAILURES = (
-    OpenAIError, LangChainException, httpx.HTTPError, TimeoutError, OSError, ValueError, TypeError, KeyError,
-    IndexError, AttributeError, RuntimeError,
-)  # fmt: skip
 
 
 @contextmanager
@@ -129,6 +126,8 @@ class Models:
         self._call_seconds = call_seconds
         self._token_seconds = token_seconds
         self._factories = dict(factories or {})
+        if settings.openai_api_key is not None:
+            _openai_class()  # while starting, not while a customer waits
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopModels] = weakref.WeakKeyDictionary()
         self._chains: dict[UUID, tuple[datetime, dict[str, Chain]]] = {}
         self._breakers: dict[str, _Breaker] = {}
@@ -152,10 +151,10 @@ class Models:
     async def _read_chains(self, tenant_id: UUID) -> dict[str, Chain]:
         async with self._database.tenant(tenant_id) as connection:
             rows = await list_model_settings(connection)
-            platform = await get_platform_models(connection)
+            # A tenant's own default stands before all of the platform's chains.
+            has_default = any(row.agent == "*" for row in rows)
+            platform = {} if has_default else await get_platform_models(connection)
         chains = {agent: Chain(names=self._known(names)) for agent, names in platform.items()}
-        if any(row.agent == "*" for row in rows):
-            chains.clear()  # the tenant's own default stands before the platform's chains
         chains |= {row.agent: Chain(names=self._known(row.chain), temperature=row.temperature) for row in rows}
         return chains
 
@@ -218,7 +217,7 @@ class Models:
             bound = getattr(runnable, "bound", runnable)
             message = await stream_message(
                 runnable, messages, listener, call_seconds=self._call_seconds, token_seconds=self._token_seconds,
-                tells_reason=isinstance(bound, ChatOpenAI),
+                tells_reason=_is_openai(bound),
             )  # fmt: skip
             return message, None
 
@@ -250,12 +249,14 @@ class Models:
                 message, parsed = await call(name, chain.temperature)
                 spent += _usage(message, name=name, agent=agent, feature=feature)
                 _refuse_nonsense(message, parsed, schema)
-            except _FAILURES as error:
+            except Exception as error:
+                if not is_model_failure(error):
+                    raise
                 failures.append(f"{name}: {type(error).__name__}")
                 logger.warning("model.failed", model=name, agent=agent, error=type(error).__name__)
-                if isinstance(error, TimeoutError | APITimeoutError):
+                if is_silence(error):
                     silent.add(name)
-                if not isinstance(error, BadRequestError):  # a request it refuses says nothing about its health
+                if not is_refused_request(error):  # which says nothing about its health
                     breaker.record(has_worked=False, now=self._clock.now())
                 continue
             breaker.record(has_worked=True, now=self._clock.now())
@@ -302,7 +303,7 @@ class Models:
         if provider == OFFLINE:
             return OfflineChatModel()
         own.http = own.http or httpx.AsyncClient(timeout=_REQUEST_TIMEOUT)
-        return ChatOpenAI(
+        return _openai_class()(
             model=model,
             api_key=self.settings.openai_api_key,
             base_url=self.settings.openai_base_url,
@@ -323,6 +324,16 @@ async def open_models(deps: Deps) -> AsyncIterator[Models]:
         yield models
     finally:
         await models.aclose()
+
+
+def _openai_class() -> "type[ChatOpenAI]":
+    from langchain_openai import ChatOpenAI  # long to import; who has no key need not
+
+    return ChatOpenAI
+
+
+def _is_openai(model: object) -> bool:
+    return "langchain_openai" in sys.modules and isinstance(model, _openai_class())
 
 
 def _refuse_nonsense(message: AIMessage, parsed: BaseModel | None, schema: type[BaseModel] | None) -> None:

@@ -11,7 +11,6 @@ from typing import Final
 import httpx
 import uvicorn
 from langchain_core.language_models import BaseChatModel
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from agents.models import OFFLINE, Factory
@@ -126,6 +125,8 @@ def _factories(http: httpx.AsyncClient, access: Access) -> Mapping[str, Factory]
 
 
 def _chat(http: httpx.AsyncClient, access: Access, model: str, temperature: float | None = None) -> BaseChatModel:
+    from langchain_openai import ChatOpenAI  # long to import; offline talks need it not
+
     return ChatOpenAI(
         model=model, api_key=SecretStr(access.openai_api_key or ""), base_url=access.openai_base_url,
         timeout=_TIMEOUT, max_retries=2, temperature=temperature, stream_usage=True, stream_chunk_timeout=None,

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final, Protocol
 
-import httpx
 from babel.dates import format_datetime
-from langchain_core.exceptions import LangChainException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from openai import OpenAIError
 
 from evals.policies.reading import fold
 from evals.scenario import Channel, LlmUser, Rule, RulesUser, Say, Scenario, ScriptUser
+from services.model_failures import is_model_failure
 
 _END: Final = "<fim>"
 _MODEL_SECONDS: Final = 60.0
@@ -23,11 +21,6 @@ _MAX_CHARS: Final = 1500
 _MAX_BUBBLES: Final = 5
 _BEGIN: Final = "(A conversa começa agora. Escreva a sua primeira mensagem.)"
 _SILENCE: Final = "(Ninguém respondeu.)"
-# What a provider's library, its server's nonsense or the network may raise.
-_MODEL_FAILURES: Final = (
-    OpenAIError, LangChainException, httpx.HTTPError, TimeoutError, OSError, ValueError, TypeError, KeyError,
-    IndexError, AttributeError, RuntimeError,
-)  # fmt: skip
 
 
 class CustomerFailed(Exception):
@@ -177,7 +170,9 @@ class LlmCustomer:
             async with asyncio.timeout(_MODEL_SECONDS):
                 message = await self.model.ainvoke([SystemMessage(self._instructions()), *self._talk], **options)
                 return message.text.strip()
-        except _MODEL_FAILURES as error:
+        except Exception as error:
+            if not is_model_failure(error):
+                raise
             reason = str(error) or type(error).__name__
             raise CustomerFailed(f"the model that plays the customer failed: {reason}") from error
 

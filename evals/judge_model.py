@@ -6,11 +6,8 @@ It reads the talk with everybody masked. What goes wrong with it is told as a vo
 import asyncio
 from typing import Final
 
-import httpx
-from langchain_core.exceptions import LangChainException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
-from openai import OpenAIError
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.masking import mask_text
@@ -18,15 +15,11 @@ from evals.events import AgentSaid, Changed, CustomerSaid, Event, ToolCalled, Tr
 from evals.masking import Hider, masked
 from evals.results import Check, CheckKind
 from evals.scenario import Scenario, Severity
+from services.model_failures import is_model_failure
 
 _SECONDS: Final = 60.0
 _LONGEST_REASON: Final = 300
 _LONGEST_TALK: Final = 24_000  # characters; of a longer talk the middle is left out
-# What a provider's library, its server's nonsense or the network may raise.
-_FAILURES: Final = (
-    OpenAIError, LangChainException, httpx.HTTPError, TimeoutError, OSError, ValueError, TypeError, KeyError,
-    IndexError, AttributeError, RuntimeError,
-)  # fmt: skip
 _PROMPT: Final = """\
 Você avalia o atendimento de uma empresa brasileira. Leia a conversa e responda às perguntas, uma resposta para cada, na
 mesma ordem. Responda "sim" (verdadeiro) só quando a conversa mostra isso com clareza; na dúvida, "não" (falso). No
@@ -61,7 +54,9 @@ async def ask_judge(model: BaseChatModel, scenario: Scenario, transcript: Transc
     try:
         async with asyncio.timeout(_SECONDS):
             given = await model.with_structured_output(Parecer).ainvoke([SystemMessage(content=_PROMPT), asked])
-    except _FAILURES as error:
+    except Exception as error:
+        if not is_model_failure(error):
+            raise
         return (_no_vote(f"o juiz não respondeu ({type(error).__name__})"),)
     if not isinstance(given, Parecer) or len(given.respostas) != len(questions):
         return (_no_vote("o juiz não respondeu a todas as perguntas"),)

@@ -19,7 +19,6 @@ from uuid import UUID, uuid5
 from langchain_core.embeddings import Embeddings
 from langchain_postgres import PGEngine, PGVectorStore
 from langchain_postgres.v2.hybrid_search_config import HybridSearchConfig, reciprocal_rank_fusion
-from openai import OpenAIError
 from rapidfuzz import fuzz
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import event, make_url
@@ -28,6 +27,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import DomainError
 from domain.folded_text import fold
+from services.model_failures import is_openai_error
 from services.passages import split_passages
 from services.plain_text import tidy, tidy_line
 from store import knowledge
@@ -119,7 +119,9 @@ class KnowledgeBase:
                 found = await (await self._opened()).asimilarity_search_with_score_by_vector(
                     embedding, k=_CANDIDATES, fts_query=" ".join(words), hybrid_search_config=_hybrid(embedding)
                 )
-        except (OpenAIError, SQLAlchemyError, OSError) as error:
+        except Exception as error:
+            if not (isinstance(error, SQLAlchemyError | OSError) or is_openai_error(error)):
+                raise
             raise KnowledgeUnavailable from error
         return [
             Passage(

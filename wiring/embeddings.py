@@ -1,7 +1,6 @@
 """Choose what turns text into vectors: OpenAI's model when a key is set, else the offline one; 384 numbers each."""
 
 from langchain_core.embeddings import Embeddings
-from langchain_openai import OpenAIEmbeddings
 
 from services.offline_embeddings import OfflineEmbeddings
 from wiring.settings import Settings
@@ -14,6 +13,8 @@ def make_embeddings(settings: Settings) -> Embeddings:
     """Make the embeddings of this process. Changing the model means embedding the knowledge base again."""
     if settings.openai_api_key is None:
         return OfflineEmbeddings()
+    from langchain_openai import OpenAIEmbeddings  # long to import; who has no key need not
+
     return OpenAIEmbeddings(
         model=settings.openai_embedding_model,
         dimensions=DIMENSIONS,

@@ -1,0 +1,40 @@
+"""What a chat model or an embedding fails with, whichever library speaks to its provider.
+
+OpenAI's library takes long to import (a sixth of a process's start). Who has no key never needs it, and where it was
+not imported nothing can have raised its errors.
+"""
+
+import sys
+
+import httpx
+from langchain_core.exceptions import LangChainException
+
+# What a provider's library, its server's nonsense or the network may raise.
+_ANY_PROVIDER = (
+    LangChainException, httpx.HTTPError, TimeoutError, OSError, ValueError, TypeError, KeyError, IndexError,
+    AttributeError, RuntimeError,
+)  # fmt: skip
+
+
+def is_model_failure(error: Exception) -> bool:
+    """Tell what speaks of the provider from what speaks of our own talk or graph."""
+    return isinstance(error, _ANY_PROVIDER) or is_openai_error(error)
+
+
+def is_openai_error(error: Exception) -> bool:
+    return _is_openai(error, "OpenAIError")
+
+
+def is_silence(error: Exception) -> bool:
+    """Tell that no answer came in time."""
+    return isinstance(error, TimeoutError) or _is_openai(error, "APITimeoutError")
+
+
+def is_refused_request(error: Exception) -> bool:
+    """Tell that the provider works and did not take what it was asked."""
+    return _is_openai(error, "BadRequestError")
+
+
+def _is_openai(error: Exception, name: str) -> bool:
+    library = sys.modules.get("openai")
+    return library is not None and isinstance(error, getattr(library, name))
