@@ -8,6 +8,7 @@ from typing import NewType
 from stdnum.br import cnpj, cpf
 
 from domain.errors import DomainError
+from domain.text_cache import cached_by_text
 
 Document = NewType("Document", str)
 
@@ -64,7 +65,7 @@ def find_documents(text: str) -> list[Document]:
 
 def find_document_attempts(text: str) -> list[str]:
     """List what was written as a CPF or CNPJ but has wrong digits, as typed."""
-    return _scan(text).attempts
+    return list(_scan(text).attempts)
 
 
 def contains_full_document(text: str) -> bool:
@@ -101,10 +102,11 @@ class _Match:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Scan:
-    valid: list[_Match]
-    attempts: list[str]
+    valid: tuple[_Match, ...]
+    attempts: tuple[str, ...]
 
 
+@cached_by_text(texts=256)
 def _scan(text: str) -> _Scan:
     plain = unicodedata.normalize("NFKC", text)
     plain = _PAYMENT_CODES.sub(lambda code: " " * 4 + "\0" * max(len(code[0]) - 4, 0), plain)
@@ -119,7 +121,7 @@ def _scan(text: str) -> _Scan:
         if not matches:
             attempts.extend(_attempts(plain, run))
     valid.sort(key=lambda match: match.start)
-    return _Scan(valid=valid, attempts=[typed for _, typed in sorted(attempts)])
+    return _Scan(valid=tuple(valid), attempts=tuple(typed for _, typed in sorted(attempts)))
 
 
 def _with_letters(plain: str) -> list[_Match]:

@@ -4,7 +4,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-_CACHED_CHARS = 2000  # of a text; longer ones are rare and would only fill the memory
+from domain.text_cache import cached_by_text
+
 _INVISIBLE = frozenset({"Mn", "Me", "Cf"})
 
 
@@ -24,15 +25,9 @@ class FoldedText:
         return first, last
 
 
+@cached_by_text(texts=256)
 def fold(text: str) -> FoldedText:
-    """Fold case, accents, full-width forms and ordinal signs; drop invisible characters.
-
-    Cached: some thirty rules read the same message, one after the other.
-    """
-    return _fold_cached(text) if len(text) <= _CACHED_CHARS else _fold(text)
-
-
-def _fold(text: str) -> FoldedText:
+    """Fold case, accents, full-width forms and ordinal signs; drop invisible characters."""
     letters: list[str] = []
     offsets: list[int] = []
     for offset, character in enumerate(text):
@@ -42,7 +37,9 @@ def _fold(text: str) -> FoldedText:
     return FoldedText(original=text, text="".join(letters), offsets=tuple(offsets))
 
 
-_fold_cached = lru_cache(maxsize=256)(_fold)
+def folded(text: str) -> str:
+    """Give the folded text alone."""
+    return fold(text).text
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,8 @@ from unicodedata import combining, normalize
 
 from rapidfuzz import fuzz, process
 
+from domain.text_cache import cached_by_text
+
 _SHORT_FORMS: Final = """
 vc voce|vcs voces|ce voce|tb tambem|tbm tambem|n nao|naum nao|num nao|nn nao|qto quanto|qnto quanto|qt quanto|qdo quando
 qnd quando|pq por que|porque por que|blz beleza|hj hoje|amnh amanha|obg obrigado|obgd obrigado|obrigada obrigado
@@ -38,6 +40,7 @@ def _spelled(token: str) -> str:
     return hit[0] if hit is not None and hit[0][0] == token[0] and abs(len(hit[0]) - len(token)) <= 1 else token
 
 
+@cached_by_text(texts=256)
 def fold(text: str) -> str:
     """Return text in lower case without accents, abbreviations expanded, drawn-out letters shortened."""
     flat = "".join(char for char in normalize("NFKD", text.lower()) if not combining(char))
