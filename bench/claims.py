@@ -17,7 +17,7 @@ from bench.ground import BenchBroken, Ground, make_account
 from domain.campaigns import CampaignStatus, Method
 from domain.messages import Provider
 from jobs import scheduling
-from store import conversations, messages, targets
+from store import conversations, deliveries, targets
 from store.channel_accounts import AccountRow
 from store.database import Connection
 from wiring.deps import Deps, open_deps
@@ -115,7 +115,7 @@ async def _claim_turns(connection: Connection, deps: Deps) -> int:
 
 async def _claim_sends(connection: Connection, deps: Deps) -> int:
     now = deps.clock.now()
-    rows = await messages.claim_due(
+    rows = await deliveries.claim_due(
         connection, sender=deps.process_name, now=now, locked_until=now + timedelta(seconds=20), limit=_LIMIT
     )
     return len(rows)

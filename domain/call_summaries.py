@@ -8,7 +8,8 @@ from uuid import UUID
 
 from domain import reply_rules
 from domain.dates_ptbr import format_date_long, read_dates
-from domain.evidence import Backing, Finding, evidence_in_text, find_unbacked, folded
+from domain.evidence import Backing, Finding, evidence_in_text, find_unbacked
+from domain.folded_text import folded
 from domain.money import format_brl
 from domain.tenants import Tenant
 from domain.turns import Agreement, Evidence

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from domain.documents import contains_full_document
-from domain.evidence import Finding, folded, split_sentences
+from domain.evidence import Finding
+from domain.folded_text import folded
 from domain.messages import Medium
 from domain.money import find_amounts
+from domain.sentences import split_sentences
 from domain.spoken_digits import figures_said
 
 _LIMITS = {Medium.WHATSAPP: 1500, Medium.SIMULATOR: 1500, Medium.SMS: 800, Medium.VOICE: 500}

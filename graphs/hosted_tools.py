@@ -5,7 +5,6 @@ same identity rules, and its effects, its memory and its answer are written in o
 """
 
 import asyncio
-import json
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall
 from langchain_core.utils.function_calling import convert_to_openai_function
 
 from agents.prices import cost_usd
@@ -23,6 +22,17 @@ from agents.turn_context import Heard
 from domain.messages import Medium
 from domain.turns import AGENTS, AgentName, Agreement, Evidence, Identity, TurnContext, TurnOutcome
 from graphs.conversation import identity_of, known_evidence
+from graphs.hosted_answers import (
+    BAD_ARGUMENTS,
+    NOBODY_ANSWERS,
+    SYSTEM_AWAY,
+    UNKNOWN_TOOL,
+    HostedAnswer,
+    answer_of,
+    is_outage,
+    refused,
+    unsent,
+)
 from graphs.hosted_memory import CallMemory
 from graphs.hosted_requests import (
     MOST_TEXTS,
@@ -53,22 +63,6 @@ _WAIT_SECONDS = 12.0
 _LOOK_SECONDS = 0.05
 _TRIES = 3
 
-_BAD_ARGUMENTS = ("argumentos_invalidos", "Os argumentos não seguem o formato da ferramenta. Confira e tente de novo.")
-_UNKNOWN_TOOL = ("ferramenta_desconhecida", "Essa ferramenta não existe. Use só as que foram oferecidas.")
-_UNAVAILABLE = (
-    "sistema_indisponivel",
-    "O sistema não respondeu. Diga que não foi possível agora e ofereça tentar depois ou uma pessoa da equipe.",
-)
-_NOBODY_ANSWERS = (
-    "atendimento_humano",
-    "Uma pessoa da equipe assumiu este atendimento. Não use mais ferramentas: despeça-se com gentileza.",
-)
-_NOWHERE_TO_SEND = (
-    "sem_canal_de_mensagem",
-    "Não há conversa de mensagens aberta com o cliente, então o código não pôde ser enviado. Diga isso e peça que "
-    "mande um oi no nosso WhatsApp para receber o código.",
-)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
@@ -87,14 +81,6 @@ class Known:
         heard = hear_call(texts[-MOST_TEXTS:], 0, dialogue, self.turn)
         identity = recognised(identity_of(self.state, self.turn), dialogue, self.turn)
         return replace(self, heard=heard, identity=identity, evidence=tuple(known_evidence(self.state, heard)))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HostedAnswer:
-    """What a tool answered, and what it gives to back the agent's words. A repeated answer backs nothing anew."""
-
-    text: str
-    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,18 +138,18 @@ class HostedTools:
         try:
             request = read_request(name, arguments, customer_texts, dialogue)
             if name not in self._tools:
-                return _error(_UNKNOWN_TOOL)
+                return refused(UNKNOWN_TOOL)
             async with self._lock_of(opened):
                 return await self._run(opened, request)
         except UnreadableRequest:
             logger.warning("hosted_tool.bad_arguments", tool=name[:64], call_id=str(opened.call.id))
-            return _error(_BAD_ARGUMENTS)
+            return refused(BAD_ARGUMENTS)
         except UNAVAILABLE as error:
             logger.warning("hosted_tool.database_unavailable", error=type(error).__name__)
-            return _error(_UNAVAILABLE)
+            return refused(SYSTEM_AWAY)
         except Exception as error:  # the outermost handler: the agent elsewhere must get an answer it can speak of
             logger.error("hosted_tool.failed", tool=name[:64], error=type(error).__name__, call_id=str(opened.call.id))
-            return _error(_UNAVAILABLE)
+            return refused(SYSTEM_AWAY)
 
     def _lock_of(self, opened: OpenedCall) -> asyncio.Lock:
         return self._locks.setdefault(opened.conversation_id, asyncio.Lock())
@@ -219,7 +205,7 @@ class HostedTools:
         claimed = await self._claim(opened)
         if claimed is None:
             logger.warning("hosted_tool.conversation_busy", call_id=str(opened.call.id))
-            return _error(_UNAVAILABLE)
+            return refused(SYSTEM_AWAY)
         is_done = False
         try:
             answer, is_done = await self._answer(opened, claimed, request)
@@ -262,11 +248,11 @@ class HostedTools:
         if earlier.result:
             return HostedAnswer(text=earlier.result), False
         if turn is None:
-            return _error(_NOBODY_ANSWERS), False
+            return refused(NOBODY_ANSWERS), False
         used = await self._use(await self._listen(turn, request, earlier), request)
         self._deps.failpoint("turn.ran")
-        if _is_outage(used.talk):
-            return HostedAnswer(text=_answer_of(used.talk)), False  # asked again, it may work
+        if is_outage(used.talk):
+            return HostedAnswer(text=answer_of(used.talk)), False  # asked again, it may work
         for _ in range(_TRIES - 1):
             try:
                 return await self._commit(opened, request, used), True
@@ -322,12 +308,12 @@ class HostedTools:
                     connection, tenant_id=opened.tenant_id, contact_id=opened.contact_id, parts=talk.attachments,
                     turn_seq=conversation.turn_seq, now=now,
                 )  # fmt: skip
-                talk = talk if sent else _unsent(talk)
+                talk = talk if sent else unsent(talk)
             outcome = _outcome(talk)
             await self._call_turns.write_effects(connection, opened, turn, outcome)
             checkpoint_id = await self._remember(opened, request, replace(used, talk=talk))
             await write_turn(connection, turn, outcome, checkpoint_id=checkpoint_id, reruns=0, price=cost_usd, now=now)
-            answer = _answer_of(talk)
+            answer = answer_of(talk)
             await hosted_tools.put(
                 connection, tenant_id=opened.tenant_id, call_id=opened.call.id, key=request.key, result=answer,
                 turn_seq=conversation.turn_seq, utterances=len(request.texts), now=now,
@@ -367,35 +353,8 @@ def _agent_with(tool: str) -> AgentName | None:
     return next((agent for agent in speakers if tool in names[agent]), None)
 
 
-def _unsent(talk: Talk) -> Talk:
-    """Say that the code went nowhere, and let nothing claim that it did."""
-    *before, last = talk.exchange
-    refused = last.model_copy(update={"content": _written(_NOWHERE_TO_SEND)})
-    evidence = tuple(item for item in talk.evidence if item["value"] != "second_copy_sent")
-    return replace(talk, exchange=(*before, refused), attachments=(), evidence=evidence)
-
-
 def _outcome(talk: Talk) -> TurnOutcome:
     return TurnOutcome(
         parts=(), effects=talk.effects, usage=talk.usage, trace=({"step": "hosted_tool"}, *talk.trace),
         agent=talk.agent, verdict="none", model=None, prompt_version=None,
     )  # fmt: skip
-
-
-def _answer_of(talk: Talk) -> str:
-    last = talk.exchange[-1]
-    return str(last.content) if isinstance(last, ToolMessage) else _written(_UNAVAILABLE)
-
-
-def _is_outage(talk: Talk) -> bool:
-    content = json.loads(_answer_of(talk))
-    return isinstance(content, dict) and content.get("erro") == "sistema_indisponivel"
-
-
-def _error(error: tuple[str, str]) -> HostedAnswer:
-    return HostedAnswer(text=_written(error))
-
-
-def _written(error: tuple[str, str]) -> str:
-    code, message = error
-    return json.dumps({"ok": False, "erro": code, "mensagem": message}, ensure_ascii=False)

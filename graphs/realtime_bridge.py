@@ -5,10 +5,9 @@ only through the protocols of `graphs.realtime_parts`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import structlog
@@ -35,13 +34,14 @@ from channels.openai_realtime import (
     WordsDone,
 )
 from domain import call_greetings
-from domain.documents import find_documents
 from domain.evidence import Finding
 from graphs.realtime_dialogue import Dialogue
 from graphs.realtime_floor import Floor
 from graphs.realtime_hands import Hands, ending_after
+from graphs.realtime_keypad import Keypad
 from graphs.realtime_mouth import Mouth
 from graphs.realtime_parts import Brain, Ending, Pace, Phone, Record, ToolDone, Voice
+from graphs.realtime_record_queue import RecordQueue
 from graphs.realtime_speech import SpokenItem
 
 logger = structlog.get_logger(__name__)
@@ -60,7 +60,6 @@ _MOST_CORRECTIONS = 5
 _CORRECTIONS_IN_A_ROW = 2
 _FAILURES_IN_A_ROW = 2
 _QUEUE = 2_000
-_MOST_DIGITS = 14
 
 
 class _Gone(Exception):
@@ -75,7 +74,6 @@ class _Timers:
     talk_ends: float
     ends_at_last: float | None = None
     quiet_since: float | None = None
-    keys_until: float | None = None
     doubt_until: float | None = None
 
 
@@ -93,19 +91,18 @@ class RealtimeBridge:
         self._voice = voice
         self._mouth = Mouth(phone=phone, voice=voice, brain=brain, dialogue=dialogue)
         self._brain = brain
-        self._record = record
+        self._record = RecordQueue(record)
         self._dialogue = dialogue
         self._greeting = greeting
         self._voice_name = voice_name
         self._can_transfer = can_transfer
         self._pace = pace
         self._events: asyncio.Queue[_Event] = asyncio.Queue(_QUEUE)
-        self._records: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._now = asyncio.get_running_loop().time
         self._timers = _Timers(ready_by=self._now() + pace.ready, talk_ends=self._now() + pace.longest)
         self._floor = Floor(patience=pace.asked)
         self._hands = Hands(brain=brain, dialogue=dialogue, pace=pace, done=self._events.put)
-        self._digits = ""
+        self._keypad = Keypad(patience=pace.keys)
         self._instructions = ""
         self._is_ready = self._is_over = False
         self._after: Ending | None = None
@@ -123,7 +120,7 @@ class RealtimeBridge:
             asyncio.create_task(self._read(self._phone.frames(), "phone_gone")),
             asyncio.create_task(self._read(self._voice.events(), "voice_gone")),
         ]
-        writer = asyncio.create_task(self._write())
+        writer = asyncio.create_task(self._record.write())
         try:
             return await self._talk()
         except RealtimeUnavailable:
@@ -161,7 +158,7 @@ class RealtimeBridge:
         timers, pace = self._timers, self._pace
         dues = [
             self._mouth.due_at(now=self._now()), timers.talk_ends, timers.ends_at_last, self._floor.asked_by,
-            timers.keys_until, timers.doubt_until,
+            self._keypad.due_at, timers.doubt_until,
         ]  # fmt: skip
         if not self._is_ready:
             dues.append(timers.ready_by)
@@ -191,7 +188,7 @@ class RealtimeBridge:
             case MarkPassed():
                 self._mouth.passed(event.name)
             case KeyPressed():
-                self._press(event.digit)
+                self._keypad.press(event.digit, now=self._now())
             case ToolDone():
                 await self._tool_done(event)
             case SessionReady():
@@ -250,7 +247,7 @@ class RealtimeBridge:
         for call in done.calls:
             self._hands.call(call)
         if done.tokens is not None:
-            self._records.put_nowait(partial(self._record.used, done.tokens))
+            self._record.used(done.tokens)
         if done.status != "failed":
             self._failures = 0
             return
@@ -303,7 +300,7 @@ class RealtimeBridge:
         self._corrections += 1
         self._corrections_in_a_row += 1
         logger.warning("realtime.cut", reasons=sorted({finding.reason for finding in findings}))
-        self._records.put_nowait(partial(self._record.found, tuple(findings)))
+        self._record.found(findings)
         if self._floor.active == item.response_id:
             await self._voice.send(realtime.cancel(item.response_id))
         await self._mouth.fall_silent(is_meaning_kept=False)
@@ -343,14 +340,8 @@ class RealtimeBridge:
             return  # the goodbye was said before the tool was called
         self._floor.wish(_SAY_GOODBYE if after == "hang_up" else None)
 
-    def _press(self, digit: str) -> None:
-        self._digits += digit
-        self._timers.keys_until = self._now() + self._pace.keys
-        if digit == "#" or len(self._digits) >= _MOST_DIGITS or find_documents(self._digits):
-            self._timers.keys_until = self._now()
-
-    async def _typed(self) -> None:
-        digits, self._digits, self._timers.keys_until = self._digits.strip("#"), "", None
+    async def _take_keys(self) -> None:
+        digits = self._keypad.take(now=self._now())
         if not digits:
             return
         await self._interrupt()
@@ -376,8 +367,7 @@ class RealtimeBridge:
         if not self._is_ready and now >= timers.ready_by:
             self._ending = "fall_back"
         self._floor.give_up_waiting(now=now)
-        if timers.keys_until is not None and now >= timers.keys_until:
-            await self._typed()
+        await self._take_keys()
         if now >= timers.talk_ends:
             timers.talk_ends = float("inf")
             await self._last_words(call_greetings.TIME_IS_UP)
@@ -413,20 +403,7 @@ class RealtimeBridge:
     # --- what stays
 
     def _keep(self) -> None:
-        said = [one for one in self._dialogue.take_known() if one.text]
-        if said:
-            self._records.put_nowait(partial(self._record.keep, said))
-
-    async def _write(self) -> None:
-        """Write one thing after the other; the talk never waits for the database."""
-        while True:
-            write = await self._records.get()
-            try:
-                await write()
-            except Exception as error:  # what cannot be written must not end the call
-                logger.error("realtime.record_failed", error=type(error).__name__)
-            finally:
-                self._records.task_done()
+        self._record.keep([one for one in self._dialogue.take_known() if one.text])
 
     async def _finish(self, writer: asyncio.Task[None]) -> None:
         """Let tools that run come to their end, and write what was said until now."""
@@ -434,8 +411,4 @@ class RealtimeBridge:
         self._mouth.close()
         self._dialogue.settle_rest()
         self._keep()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._pace.ending):
-                await self._records.join()
-        writer.cancel()
-        await asyncio.gather(writer, return_exceptions=True)
+        await self._record.finish(writer, within=self._pace.ending)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from store import call_records, call_requests, calls, campaigns, imports, messages, promises, targets
+from store import call_records, call_requests, calls, campaigns, deliveries, imports, promises, targets
 from store.database import UNAVAILABLE, Connection
 from wiring.deps import Deps, open_deps
 from wiring.logging import configure_logging
@@ -26,7 +26,7 @@ async def _has_calls_due(connection: Connection, *, now: datetime) -> bool:
 
 # Each drain with the look that says whether it has something to do.
 _DUE: Mapping[str, Callable[..., Awaitable[bool]]] = {
-    "delivery": messages.has_due,
+    "delivery": deliveries.has_due,
     "whatsapp": targets.has_written_due,
     "dialer": _has_calls_due,
     "post_call": calls.has_due,

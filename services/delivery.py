@@ -28,7 +28,7 @@ from services.accounts import AccountDirectory, OpenAccount
 from services.identity_resolution import match_key_of
 from services.inbox import note_send_error
 from services.parts import part_from_json, part_text
-from store import contacts, conversations, events, messages
+from store import contacts, conversations, deliveries, events
 from store.conversations import ConversationRow
 from store.database import UNAVAILABLE, Database
 from store.messages import MessageRow
@@ -80,7 +80,7 @@ class Delivery:
     async def send_conversation(self, tenant_id: UUID, conversation_id: UUID) -> None:
         """Send what this process has just put into a conversation's outbox, in order; the rest stays for the drain."""
         async with self._database.tenant(tenant_id) as connection:
-            rows = await messages.claimed_by(connection, conversation_id, sender=self.sender)
+            rows = await deliveries.claimed_by(connection, conversation_id, sender=self.sender)
             conversation = await conversations.by_id(connection, conversation_id)
         for row in rows:
             if not await self._deliver(row, conversation):
@@ -90,8 +90,8 @@ class Delivery:
         """Send what is due, whoever left it, up to `limit` messages; judge the sends that nobody finished."""
         now = self._clock.now()
         async with self._database.platform() as connection:
-            unknown = await messages.abandon_sending(connection, now=now)
-            flagged = await messages.flag_unknown(connection, now=now, before=now - _UNKNOWN_FLAGGED_AFTER)
+            unknown = await deliveries.abandon_sending(connection, now=now)
+            flagged = await deliveries.flag_unknown(connection, now=now, before=now - _UNKNOWN_FLAGGED_AFTER)
             for tenant_id, message_id, conversation_id in flagged:
                 await events.record(
                     connection, tenant_id=tenant_id, kind="send_outcome_unknown", severity="warning",
@@ -100,7 +100,7 @@ class Delivery:
         handled = 0
         while handled < limit:
             async with self._database.platform() as connection:
-                rows = await messages.claim_due(
+                rows = await deliveries.claim_due(
                     connection, sender=self.sender, now=self._clock.now(), locked_until=self.lease_until(),
                     limit=limit - handled,
                 )  # fmt: skip
@@ -177,7 +177,7 @@ class Delivery:
         self, row: MessageRow, conversation: ConversationRow, account: OpenAccount, part: Part
     ) -> bool:
         async with self._database.tenant(row.tenant_id) as connection:
-            is_ours = await messages.mark_sending(
+            is_ours = await deliveries.mark_sending(
                 connection, row.id, sender=self.sender, now=self._clock.now(), locked_until=self.lease_until()
             )
         if not is_ours:
@@ -198,7 +198,7 @@ class Delivery:
 
     async def _record_sent(self, row: MessageRow, conversation: ConversationRow, receipt: SendReceipt) -> None:
         async with self._database.tenant(row.tenant_id) as connection:
-            await messages.mark_sent(
+            await deliveries.mark_sent(
                 connection, row.id, provider_message_id=receipt.provider_message_id, now=self._clock.now()
             )
             for alias in receipt.aliases:
@@ -230,7 +230,7 @@ class Delivery:
         )  # fmt: skip
         SENT.labels(account.row.provider, str(status)).inc()
         async with self._database.tenant(row.tenant_id) as connection:
-            await messages.mark_outcome(
+            await deliveries.mark_outcome(
                 connection, row.id, status=status, due_at=due_at, error_class=error.error_class,
                 error_code=error.code, now=now, counts_as_attempt=counts,
             )  # fmt: skip
@@ -244,11 +244,11 @@ class Delivery:
 
     async def _fail(self, row: MessageRow, code: str) -> None:
         async with self._database.tenant(row.tenant_id) as connection:
-            await messages.mark_outcome(
+            await deliveries.mark_outcome(
                 connection, row.id, status=DeliveryStatus.FAILED, due_at=None, error_class=None, error_code=code,
                 now=self._clock.now(),
             )  # fmt: skip
 
     async def _postpone(self, row: MessageRow, due_at: datetime) -> None:
         async with self._database.tenant(row.tenant_id) as connection:
-            await messages.postpone(connection, row.id, sender=self.sender, due_at=due_at)
+            await deliveries.postpone(connection, row.id, sender=self.sender, due_at=due_at)

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from store.database import RETRYABLE, UNAVAILABLE
-from store.messages import NewInbound
+from store.inbox import NewInbound
 
 logger = structlog.get_logger(__name__)
 

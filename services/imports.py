@@ -1,10 +1,10 @@
-"""Import of debtors' files: look at one, take a small one at once, a large one in the background (spec 3.2, ADR 14)."""
+"""Import of debtors' files: a small one is taken at once, a large one in the background (spec 3.2, ADR 14)."""
 
 import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,26 +16,22 @@ import structlog
 from domain.campaigns import CampaignStatus
 from domain.errors import CampaignNotEditable, Conflict, NotFound
 from domain.ports import Clock, Failpoint
-from domain.target_columns import Columns, Field
-from domain.target_lines import NewTarget
+from domain.target_columns import Field
 from services.import_batches import BatchContext, CampaignEnded, ImportLost, LinesTaken, store_batch
 from services.import_ledger import LedgerMoved, TooManyDebtors
+from services.import_reading import Batches, ReadAhead, opened_in_thread
 from services.plain_text import tidy_line
 from services.spreadsheets import FileRefused, check_spreadsheet
-from services.target_files import FileFacts, FileKind, Layout, ReadLine, TargetFile, is_spreadsheet, open_target_file
+from services.target_files import FileKind, Layout, ReadLine, TargetFile, is_spreadsheet, open_target_file
 from services.tenant_directory import TenantDirectory
 from store import campaigns, events, imports
 from store.database import RETRYABLE, Connection, Database
-from store.imports import ImportRow, ImportStatus, LineError
+from store.imports import ImportRow, ImportStatus
 
 logger = structlog.get_logger(__name__)
 
 SMALL_LINES = 2_000
 SMALL_BYTES = 1024 * 1024
-BATCH_LINES = 2_000
-PREVIEW_ROWS = 20
-_PREVIEW_LINES = 1_000
-_SCANNED_LINES = 20_000  # between two looks at the lease
 _PART_BYTES = 1024 * 1024
 _LEASE = timedelta(seconds=60)
 _BUDGET_SECONDS = 15.0
@@ -51,44 +47,6 @@ class ImportEnded(Conflict):
     def __init__(self, status: str) -> None:
         super().__init__(f"The import is {status} already")
         self.status = status
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
-    """What a file would be read as. Nothing of it is stored."""
-
-    facts: FileFacts
-    columns: Columns
-    decimal_mark: str
-    targets: list[tuple[int, NewTarget]]  # the first that can be taken, with their line numbers
-    errors: list[LineError]
-    looked_at: int  # lines
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    lines: list[ReadLine]
-    next_line: int
-    is_last: bool
-
-
-def preview_file(file: BinaryIO, wanted: Mapping[Field, str]) -> Preview:
-    """Read the first lines of a file without storing anything. Blocking. Raises FileRefused."""
-    with open_target_file(file) as opened:
-        layout = opened.layout(wanted)
-        read: list[ReadLine] = []
-        if not layout.columns.missing:
-            some = islice(opened.lines(layout), layout.header_line + _PREVIEW_LINES)
-            read = [line for line in some if isinstance(line, ReadLine)]
-        errors = [
-            LineError(line.number, line.result.field, line.result.reason)
-            for line in read if not isinstance(line.result, NewTarget)
-        ]  # fmt: skip
-        targets = [(line.number, line.result) for line in read if isinstance(line.result, NewTarget)]
-        return Preview(
-            facts=opened.facts, columns=layout.columns, decimal_mark=layout.decimal_mark.value,
-            targets=targets[:PREVIEW_ROWS], errors=errors, looked_at=len(read),
-        )  # fmt: skip
 
 
 def _usable_layout(opened: TargetFile, wanted: Mapping[Field, str]) -> Layout:
@@ -130,68 +88,12 @@ def _is_over(begun: float, reached: float) -> bool:
     return now - begun >= _BUDGET_SECONDS and now - reached >= reached - begun
 
 
-@asynccontextmanager
-async def _opened(file: BinaryIO) -> AsyncIterator[TargetFile]:
-    """Open a file in a thread: to look through a spreadsheet takes a while."""
-    stack = ExitStack()
-    try:
-        yield await asyncio.to_thread(stack.enter_context, open_target_file(file))
-    finally:
-        await asyncio.to_thread(stack.close)
-
-
 async def _check_campaign(connection: Connection, campaign_id: UUID) -> None:
     campaign = await campaigns.by_id(connection, campaign_id)
     if campaign is None:
         raise NotFound("campaign")
     if campaign.status is CampaignStatus.COMPLETED:
         raise CampaignNotEditable(campaign_id)
-
-
-class _Batches:
-    """The lines of a file in portions. Blocking: each is read in a thread while the one before is stored."""
-
-    def __init__(self, opened: TargetFile, layout: Layout, first_line: int) -> None:
-        self._lines = opened.lines(layout, first_line=first_line)
-        self._next_line = first_line
-
-    def next(self) -> _Batch:
-        """Read on until a batch is full, or for a while: what is skipped takes time too. Raises FileRefused."""
-        read: list[ReadLine] = []
-        for _ in range(_SCANNED_LINES):
-            line = next(self._lines, None)
-            if line is None:
-                return _Batch(read, self._next_line, is_last=True)
-            if isinstance(line, ReadLine):
-                read.append(line)
-            self._next_line = max(self._next_line, (line.number if isinstance(line, ReadLine) else line) + 1)
-            if len(read) >= BATCH_LINES:
-                break
-        return _Batch(read, self._next_line, is_last=False)
-
-
-class _ReadAhead:
-    """Reads the next batch while the caller stores the last one."""
-
-    def __init__(self, batches: _Batches) -> None:
-        self._batches = batches
-        self._ahead = self._start()
-
-    def _start(self) -> "asyncio.Task[_Batch]":
-        return asyncio.create_task(asyncio.to_thread(self._batches.next))
-
-    async def next(self) -> _Batch:
-        """Give the next batch. Raises FileRefused."""
-        batch = await asyncio.shield(self._ahead)
-        if not batch.is_last:
-            self._ahead = self._start()
-        return batch
-
-    async def close(self) -> None:
-        """Wait for the thread: the file must stay open as long as it reads."""
-        await asyncio.wait({self._ahead})
-        if not self._ahead.cancelled():
-            self._ahead.exception()
 
 
 class Intake:
@@ -289,17 +191,17 @@ class Intake:
         """
         wanted = {Field(name): header for name, header in row.mapping.items()}
         begun = time.monotonic()
-        async with _opened(file) as opened:
+        async with opened_in_thread(file) as opened:
             layout = await asyncio.to_thread(_usable_layout, opened, wanted)
             if row.total_lines is None:
                 await self._learn_total(row, opened.claimed_lines())
-            batches = _ReadAhead(_Batches(opened, layout, row.next_line))
+            batches = ReadAhead(Batches(opened, layout, row.next_line))
             try:
                 return await self._take_batches(row, batches, begun=None if is_in_request else begun)
             finally:
                 await batches.close()
 
-    async def _take_batches(self, row: ImportRow, batches: _ReadAhead, *, begun: float | None) -> int:
+    async def _take_batches(self, row: ImportRow, batches: ReadAhead, *, begun: float | None) -> int:
         handled, reached = 0, None
         while True:
             batch = await batches.next()
@@ -403,39 +305,3 @@ class Intake:
         if row is None:
             raise NotFound("import")
         return row
-
-
-async def list_imports(
-    database: Database, tenant_id: UUID, campaign_id: UUID, *, limit: int, offset: int
-) -> tuple[list[ImportRow], int]:
-    """List a campaign's imports, newest first. Raises NotFound."""
-    async with database.tenant(tenant_id) as connection:
-        if await campaigns.by_id(connection, campaign_id) is None:
-            raise NotFound("campaign")
-        return await imports.page(connection, campaign_id, limit=limit, offset=offset)
-
-
-async def list_errors(
-    database: Database, tenant_id: UUID, import_id: UUID, *, limit: int, offset: int
-) -> tuple[list[LineError], int]:
-    """List the lines that an import did not take, in their order. Raises NotFound."""
-    async with database.tenant(tenant_id) as connection:
-        if await imports.by_id(connection, import_id) is None:
-            raise NotFound("import")
-        return await imports.errors(connection, import_id, limit=limit, offset=offset)
-
-
-def remaining_seconds(row: ImportRow, now: datetime) -> float | None:
-    """Estimate how long a running import still takes; None when nothing can be said."""
-    rate = lines_per_second(row, now)
-    if row.has_ended or rate is None or rate <= 0 or row.total_lines is None:
-        return None
-    return max(0.0, (row.total_lines - (row.next_line - 1)) / rate)
-
-
-def lines_per_second(row: ImportRow, now: datetime) -> float | None:
-    """Give the mean speed of an import since it was begun; None before."""
-    if row.started_at is None or row.next_line <= 1:
-        return None
-    seconds = ((row.finished_at or now) - row.started_at).total_seconds()
-    return (row.next_line - 1) / max(seconds, 0.001)

@@ -24,10 +24,11 @@ from services.gathering import Gathering
 from services.identity_resolution import resolve_contact
 from services.opt_out import record_opt_out
 from services.provider_events import act_on_event
-from store import channel_accounts, contacts, conversations, events, messages
+from store import channel_accounts, contacts, conversations, deliveries, events, inbox, messages
 from store.channel_accounts import AccountRow
 from store.database import RETRYABLE, Connection, Database
-from store.messages import MessageRow, NewInbound
+from store.inbox import NewInbound
+from store.messages import MessageRow
 
 logger = structlog.get_logger(__name__)
 
@@ -88,7 +89,7 @@ class Inbox:
 
     async def _store_together(self, tenant_id: UUID, given: Sequence[NewInbound]) -> set[UUID]:
         async with self._database.tenant(tenant_id) as connection:
-            return await messages.receive_many(connection, tenant_id, given)
+            return await inbox.receive_many(connection, tenant_id, given)
 
     async def _store(
         self, account: AccountRow, item: InboundMessage | StatusUpdate | ProviderEvent, now: datetime
@@ -120,7 +121,7 @@ class Inbox:
         row = self._as_row(account, message, now)
         is_opt_out = _is_opt_out(message)
         # The usual case is one statement; a new address or conversation, or an opt-out, needs the contact itself.
-        if not is_opt_out and await messages.receive_known(connection, row):
+        if not is_opt_out and await inbox.receive_known(connection, row):
             return 1
         if await messages.by_provider_id(
             connection, channel_account_id=account.id, provider_message_id=message.provider_message_id
@@ -133,7 +134,7 @@ class Inbox:
             profile_name=message.profile_name,
         )
         conversation_id = await self._live_conversation(connection, account, contact_id, message, now)
-        if not await messages.receive_in(connection, conversation_id, row):
+        if not await inbox.receive_in(connection, conversation_id, row):
             return 0
         if is_opt_out:
             await record_opt_out(
@@ -197,7 +198,7 @@ class Inbox:
             connection, tenant_id=account.tenant_id, addresses=message.addresses, profile_name=None
         )
         conversation_id = await self._live_conversation(connection, account, contact_id, message, now)
-        if await messages.claim_echo_as_ours(
+        if await deliveries.claim_echo_as_ours(
             connection,
             conversation_id=conversation_id,
             text=message.text,
@@ -280,7 +281,7 @@ async def _receive_status(connection: Connection, account: AccountRow, status: S
         return 0
     if not can_become(DeliveryStatus(message.status or DeliveryStatus.QUEUED), status.status):
         return 0
-    await messages.apply_status(
+    await deliveries.apply_status(
         connection,
         message.id,
         status=status.status,

@@ -26,7 +26,7 @@ from services.group_commit import GroupCommit
 from services.identity_resolution import match_key_of
 from services.inbox import note_send_error
 from services.tenant_directory import TenantDirectory
-from store import contact_facts, contact_writes, messages, targets
+from store import contact_facts, contact_writes, deliveries, messages, targets
 from store.contact_facts import CampaignAccount
 from store.database import UNAVAILABLE, Database
 from store.targets import TargetRow
@@ -271,7 +271,7 @@ class Outreach:
         SENT.labels(account.row.provider, "unknown").inc()
         now = self._clock.now()
         async with self._database.tenant(decision.request.tenant_id) as connection:
-            await messages.mark_outcome(
+            await deliveries.mark_outcome(
                 connection, message_id, status=DeliveryStatus.UNKNOWN, due_at=None, error_class=error.error_class,
                 error_code=error.code, now=now,
             )  # fmt: skip
@@ -288,7 +288,7 @@ class Outreach:
         now = self._clock.now()
         async with self._database.tenant(decision.request.tenant_id) as connection:
             message = await messages.by_id(connection, message_id)
-            await messages.apply_status(
+            await deliveries.apply_status(
                 connection, message_id, status=DeliveryStatus.FAILED, at=now, provider_message_id=None,
                 error_class=error_class, error_code=code,
             )  # fmt: skip

@@ -14,7 +14,7 @@ from defusedxml import ElementTree
 from openpyxl import DEFUSEDXML
 
 from domain.errors import InvalidInput
-from domain.target_lines import Cell
+from domain.target_cells import Cell
 
 T = TypeVar("T")
 

@@ -10,8 +10,10 @@ from enum import StrEnum
 from itertools import islice
 from typing import BinaryIO, Literal
 
+from domain.target_amounts import DecimalMark, decimal_mark_of
+from domain.target_cells import Cell, is_empty
 from domain.target_columns import Columns, ColumnsRefused, Field, known_fields, map_columns
-from domain.target_lines import Cell, DecimalMark, LineProblem, LineReader, NewTarget, decimal_mark_of, is_empty
+from domain.target_lines import LineProblem, LineReader, NewTarget
 from services.spreadsheets import MAX_CELL_CHARS, MAX_COLUMNS, MAX_LINES, FileRefused, Spreadsheet, open_spreadsheet
 
 Row = tuple[int, Sequence[Cell]]

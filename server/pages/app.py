@@ -15,8 +15,9 @@ from nicegui.events import GenericEventArguments
 
 from domain.ports import Clock, JobQueue
 from server.pages.frame import LANGUAGE_COOKIE, THEME_COOKIE, Frame
+from server.pages.patience import AWAY, DATABASE_SECONDS
 from server.pages.phone_calls import Exchange
-from server.pages.simulator import AWAY, DATABASE_SECONDS, SimulatorPage
+from server.pages.simulator import SimulatorPage
 from server.pages.timeline import TimelinePage, timeline_frame_words
 from server.pages.words import WORDS, Language, Words, choose_language
 from server.simulation import SimulatorApi, find_api_url

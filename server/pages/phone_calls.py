@@ -13,21 +13,19 @@ from nicegui import background_tasks, ui
 from domain.ports import Clock
 from server.call_phone import SILENCE_SECONDS, CallPhone, NotAnswered, PhoneEvent
 from server.pages.call_view import PACES, CallActions, CallView
+from server.pages.patience import AWAY, DATABASE_SECONDS
 from server.pages.ring_view import RingView
 from server.pages.words import SPOKEN_SUGGESTIONS, Words
 from server.phone_line import PhoneCall, PhoneLine, PhoneReports
 from server.spoken_pace import CALM
 from services.simulation import DemoPerson, Simulation, Simulator
-from store.database import UNAVAILABLE
 from store.simulation import RingingCallRow, SimulatedTurnRow
 
 logger = structlog.get_logger(__name__)
 
 RINGS_SECONDS: Final = 25.0
 _LOOK_SECONDS: Final = 0.5
-_DATABASE_SECONDS: Final = 4.0
 _SUMMARY_SECONDS: Final = 60.0  # post-call drain, a quarter of a minute of patience, a model
-_AWAY: Final = (*UNAVAILABLE, TimeoutError)
 _ENDINGS: Final[Mapping[str, str]] = {
     "user_hangup": "call_ended_user",
     "agent_hangup": "call_ended_agent",
@@ -225,11 +223,11 @@ class PhoneCalls:
         if not phone.is_over:
             self._view.show_time(phone.seconds)
         try:
-            async with asyncio.timeout(_DATABASE_SECONDS):
+            async with asyncio.timeout(DATABASE_SECONDS):
                 changes = await self._exchange.simulation.look_at_call(
                     self._simulator, phone.call_id, after_turn=self._last_turn
                 )
-        except _AWAY as error:
+        except AWAY as error:
             logger.warning("phone_calls.database_unavailable", error=type(error).__name__)
             return
         if phone is not self._phone:

@@ -3,24 +3,22 @@
 import asyncio
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 import structlog
 from nicegui import ui
 
 from domain.ports import JobQueue
-from server.pages.chat_view import ChatView
-from server.pages.composer import Composer
 from server.pages.frame import Frame
-from server.pages.markup import set_text, tag
-from server.pages.people_view import PeopleView, avatar
+from server.pages.markup import tag
+from server.pages.patience import AWAY, DATABASE_SECONDS
+from server.pages.people_view import PeopleView
 from server.pages.phone_calls import Exchange, PhoneCalls
+from server.pages.phone_view import PhoneActions, PhoneView
 from server.pages.timeline_words import TIMELINE_WORDS
 from server.pages.trace_view import TraceView
-from server.pages.words import SUGGESTIONS, WORDS, Language
+from server.pages.words import WORDS, Language
 from server.simulation import ApiUnreachable, Draft, SimulatedCustomer, SimulatorApi
 from services.simulation import Changes, DemoPerson, Simulation, Simulator
-from store.database import UNAVAILABLE
 from store.simulation import WaitingCallRow
 from wiring.bell import TurnBell
 
@@ -28,8 +26,6 @@ logger = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 0.5
 _HEALTH_TICKS: Final = 10
-DATABASE_SECONDS: Final = 4.0  # the pool itself would wait much longer than somebody looks at a page that says nothing
-AWAY: Final = (*UNAVAILABLE, TimeoutError)
 
 
 class SimulatorPage:
@@ -54,8 +50,6 @@ class SimulatorPage:
         self._outgoing: list[Draft] = []
         self._busy = asyncio.Lock()
         self._tick_number = 0
-        self._drawn: UUID | None = None
-        self._note: str | None = None
         self._agreed: WaitingCallRow | None = None
         self._rung_for: datetime | None = None
         self._calls = PhoneCalls(
@@ -69,7 +63,7 @@ class SimulatorPage:
             with tag("section", "panel people", attributes={"aria-label": self._words.tab_people}):
                 self._people_view = PeopleView(words=self._words, on_pick=self.pick)
             with tag("section", "panel phone", attributes={"aria-label": self._words.tab_chat}):
-                self._build_phone()
+                self._phone = PhoneView(words=self._words, actions=self._actions())
                 self._calls.build()
             with tag("section", "panel trace", attributes={"aria-label": self._words.tab_trace}):
                 with tag("div", "panel-title trace-title"):
@@ -89,43 +83,10 @@ class SimulatorPage:
         """Stop asking the database while nobody looks."""
         self._timer.active = is_visible
 
-    def _build_phone(self) -> None:
-        words = self._words
-        with tag("div", "device", attributes={"data-look": "whatsapp"}) as self._device:
-            with tag("header", "chat-header"):
-                self._avatar = tag("span", "avatar is-assistant", text="…")
-                with tag("div", "chat-who"):
-                    self._title = tag("div", "chat-name", text="Master IA")
-                    self._state = tag("div", "chat-state", text=words.pick_title, attributes={"data-testid": "state"})
-                self._look_switch()
-                call = self._call_button = tag("button", "icon-button", text="", icon="phone").on("click", self.call)
-                call.props["title"] = call.props["aria-label"] = words.call
-                call.props["data-testid"] = "call"
-                call.set_visibility(False)  # until somebody is there to call
-                again = tag("button", "icon-button", text="", icon="plus").on("click", self.start_over)
-                again.props["title"] = again.props["aria-label"] = words.new_conversation
-                again.props["data-testid"] = "new-conversation"
-            with tag("div", "chat-scroll"):
-                self._chat = ChatView(words=words, on_tap=self.say)
-                self._blank = tag("div", "empty")
-            self._fill_blank(words.pick_title, words.pick_text, None)
-            self._composer = Composer(words=words, on_say=self.say)
-
-    def _look_switch(self) -> None:
-        with tag("div", "looks", attributes={"role": "group", "aria-label": self._words.look}):
-            for look, label in (("whatsapp", "WhatsApp"), ("sms", "SMS")):
-                button = tag("button", "look", text=label, attributes={"data-look-of": look})
-                button.on("click", js_handler=f"(e) => {{ e.target.closest('.device').dataset.look = '{look}'; }}")
-
-    def _fill_blank(self, title: str, text: str, name: str | None) -> None:
-        self._blank.clear()
-        with self._blank:
-            if name:
-                avatar(name)
-            else:
-                tag("div", "empty-icon", text="", icon="chat")
-            tag("div", "empty-title", text=title)
-            tag("div", "empty-text", text=text)
+    def _actions(self) -> PhoneActions:
+        return PhoneActions(
+            say=self.say, call=self.call, start_over=self.start_over, hand_back=self.hand_back, ring_now=self.ring_now
+        )
 
     # What the user does
 
@@ -153,10 +114,7 @@ class SimulatorPage:
             self._outgoing.clear()
             self._clear()
         self._people_view.select(number)
-        name = person.contact.name
-        self._fill_blank(self._words.empty_chat_title, self._words.empty_chat_text.format(name=name.split()[0]), name)
-        self._composer.open((SUGGESTIONS[0], person.typed_document, *SUGGESTIONS[1:]))
-        self._call_button.set_visibility(True)
+        self._phone.give_to(person)
         self._link_timeline()
         ui.run_javascript(
             f"history.replaceState(null, '', '?contact={number}');"
@@ -186,18 +144,18 @@ class SimulatorPage:
     async def _call_begins(self, person: DemoPerson) -> None:
         if self._number != person.number:  # the call that was taken is somebody else's
             await self._become(person)
-        self._device.set_visibility(False)
+        self._phone.set_visibility(False)
         self._trace.clear()
         ui.run_javascript("document.querySelector('.board').dataset.tab = 'chat'")
 
     async def _call_left(self) -> None:
         """Go on with the chat, which may hold the summary by now; the trace is the chat's again."""
-        self._device.set_visibility(True)
+        self._phone.set_visibility(True)
         person = self._people.get(self._number) if self._number is not None else None
         if person is not None and self._simulator is not None:
             async with self._busy:
                 self._read_from_the_start(self._simulator, person)
-                self._drawn = None
+                self._phone.begin_again()
                 self._trace.clear()
             await self._pump()
             ui.run_javascript("document.querySelector('.composer textarea')?.focus()")
@@ -206,8 +164,7 @@ class SimulatorPage:
         """Send a message; it waits here while the api is away."""
         if self._customer is None or not draft.text:
             return
-        self._blank.set_visibility(False)
-        self._chat.queue(draft)
+        self._phone.queue(draft)
         self._outgoing.append(draft)
         await self._pump()
 
@@ -307,16 +264,10 @@ class SimulatorPage:
         self._people_view.show(people)
         self._link_timeline()
         if is_first:
-            self._name_assistant(self._simulator)
+            self._phone.name_assistant(self._simulator.tenant)
             self._board.classes("is-ready")
             if self._wanted in self._people:
                 await self.pick(self._wanted)
-
-    def _name_assistant(self, simulator: Simulator) -> None:
-        tenant = simulator.tenant
-        self._chat.zone = tenant.time_zone
-        set_text(self._title, f"{tenant.assistant_name} · {tenant.name}")
-        set_text(self._avatar, tenant.assistant_name[:1])
 
     async def _pump(self) -> None:
         """Send what waits, read what is new, say what arrived. Problems become the banner, and are tried again."""
@@ -333,7 +284,7 @@ class SimulatorPage:
                 logger.warning("simulator.database_unavailable", error=type(error).__name__)
                 self._frame.set_problem("database", self._words.database_down)
                 return
-            self._draw(changes)
+            self._draw(changes, is_awaiting=customer.is_awaiting_delivery)
             try:
                 await customer.acknowledge()
             except ApiUnreachable:
@@ -359,64 +310,14 @@ class SimulatorPage:
             return  # the next look says so
 
     def _clear(self) -> None:
-        self._chat.clear()
+        self._phone.clear()
         self._trace.clear()
-        self._blank.set_visibility(True)
-        self._drawn = None
-        self._note = None
-        set_text(self._state, self._words.online)
 
-    def _draw(self, changes: Changes) -> None:
+    def _draw(self, changes: Changes, *, is_awaiting: bool) -> None:
         talk = changes.conversation
-        if talk is not None and talk.id != self._drawn:
-            self._chat.clear(keep_queue=True)
+        if talk is not None and self._phone.turn_to(talk.id):
             self._trace.clear()
-            self._drawn, self._note = talk.id, None
-        for row in changes.messages:
-            self._chat.put(row)
         for turn in changes.turns:
             self._trace.add(turn)
-        self._blank.set_visibility(self._chat.is_empty)
-        is_awaiting = self._customer is not None and self._customer.is_awaiting_delivery
-        self._chat.show_typing(changes.is_typing)
         self._trace.show_running(changes.is_typing)
-        if talk is not None:
-            self._chat.mark_read(talk.answered_seq, is_running=changes.is_running)
-        self._draw_state(changes, is_typing=changes.is_typing or is_awaiting)
-        self._draw_note(changes)
-
-    def _draw_state(self, changes: Changes, *, is_typing: bool) -> None:
-        words = self._words
-        if changes.is_with_a_person:
-            text, name = words.with_person, "person"
-        elif is_typing:
-            text, name = words.typing, "typing"
-        else:
-            text, name = words.online, "online"
-        set_text(self._state, text)
-        self._state.props["data-state"] = name
-
-    def _draw_note(self, changes: Changes) -> None:
-        if changes.is_with_a_person:
-            kind = "handed-off"
-        elif changes.conversation is not None and not changes.is_live:
-            kind = "ended"
-        elif self._agreed is not None:
-            kind = f"agreed {self._agreed.wanted_at.isoformat()}"
-        else:
-            kind = None
-        if kind == self._note:
-            return
-        self._note = kind
-        self._chat.clear_note()
-        if kind == "handed-off":
-            with self._chat.note(self._words.handed_off, icon="person", name="handed-off"):
-                button = tag("button", "note-button", text=self._words.hand_back).on("click", self.hand_back)
-                button.props["data-testid"] = "hand-back"
-        elif kind == "ended":
-            self._chat.note(self._words.ended, icon="clock", name="ended")
-        elif self._agreed is not None:
-            at = self._agreed.wanted_at.astimezone(self._chat.zone).strftime("%H:%M")
-            with self._chat.note(self._words.ring_agreed.format(time=at), icon="phone", name="agreed"):
-                button = tag("button", "note-button", text=self._words.ring_now).on("click", self.ring_now)
-                button.props["data-testid"] = "ring-now"
+        self._phone.draw(changes, is_awaiting=is_awaiting, agreed=self._agreed)

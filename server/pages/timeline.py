@@ -14,6 +14,7 @@ from domain.masking import mask_document
 from domain.ports import Clock
 from server.pages.frame import Frame
 from server.pages.markup import set_text, tag
+from server.pages.patience import AWAY, DATABASE_SECONDS
 from server.pages.people_view import avatar
 from server.pages.timeline_entries import EntryView
 from server.pages.timeline_words import TIMELINE_WORDS
@@ -22,11 +23,9 @@ from services import contact_timeline
 from services.contact_timeline import TimelineItem
 from services.simulation import Simulation, Simulator
 from store.contacts import ContactRow
-from store.database import UNAVAILABLE, Database
+from store.database import Database
 
 POLL_SECONDS: Final = 3.0
-_DATABASE_SECONDS: Final = 4.0
-_AWAY: Final = (*UNAVAILABLE, TimeoutError)
 _STEP: Final = 50
 _MOST: Final = 1000
 
@@ -96,9 +95,9 @@ class TimelinePage:
             return
         async with self._busy:
             try:
-                async with asyncio.timeout(_DATABASE_SECONDS):
+                async with asyncio.timeout(DATABASE_SECONDS):
                     await self._read()
-            except _AWAY:
+            except AWAY:
                 self._frame.set_problem("database", self._page_words.database_down)
                 return
             self._frame.set_problem("database", None)

@@ -1,10 +1,9 @@
 """One ConversationRelay socket and the session that speaks through it (protocols 4.5, spec 5.4)."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
@@ -30,6 +29,8 @@ from channels.twilio_relay import (
 )
 from channels.twilio_twiml import LANGUAGE
 from domain.call_talk import CallEvent, Hold, ReplyDone, Say
+from server.voice.relay_memory import Heard, Memory, Replays, Utterance
+from server.voice.relay_voice import RelayVoice
 from services.call_desk import OpenedCall
 
 logger = structlog.get_logger(__name__)
@@ -41,27 +42,6 @@ INTERNAL: Final = 1011
 _GOOD_BYE: Final = 1000
 _MOST_MALFORMED = 5
 _MOST_HUGE = 2
-_REMEMBERED = 50
-
-Heard = tuple[str, str]
-"""What a frame told, as replays are recognised by: its type and its words."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Utterance:
-    """What the customer said, under the name that the session knows it by."""
-
-    key: str
-    text: str
-
-
-@dataclass(slots=True)
-class Memory:
-    """What outlives a socket of a call: Twilio may come back on another one, and tell again what it told."""
-
-    heard: deque[Heard] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    unanswered: Utterance | None = None  # the newest utterance, while its answer is not complete
-    ending: str | None = None  # the frame that was about to end the session
 
 
 class Session(Protocol):
@@ -112,73 +92,6 @@ class LineManners:
         return language_frame(spoken=LANGUAGE, heard=self.listens_in)
 
 
-class Replays:
-    """Recognise what is told a second time after a reconnect: the last things heard, in their order."""
-
-    def __init__(self, heard: Sequence[Heard], *, until: float) -> None:
-        self._heard = heard
-        self._until = until
-        self._places: list[int] | None = None
-
-    def is_repeat(self, item: Heard, *, now: float) -> bool:
-        """Tell whether this goes on repeating what was heard before; the first new thing ends it."""
-        if now > self._until or self._places == []:
-            return False
-        places = range(-1, len(self._heard) - 1) if self._places is None else self._places
-        following = [place + 1 for place in places]
-        self._places = [place for place in following if place < len(self._heard) and self._heard[place] == item]
-        return bool(self._places)
-
-
-class Voice:
-    """What was handed over to be spoken, and how much of it was. Without word from Twilio it is a guess by length."""
-
-    def __init__(self, pace: Pace, now: Callable[[], float]) -> None:
-        self._pace = pace
-        self._now = now
-        self._sent = 0
-        self._played = 0
-        self._is_on = False
-        self._spoken_by = 0.0
-        self.moved = asyncio.Event()
-
-    def begin(self) -> None:
-        """A new talk cycle takes the place of what is left of the one before."""
-        self._sent = self._played = 0
-        self._spoken_by = self._now()
-
-    def say(self, text: str) -> None:
-        begins = max(self._spoken_by, self._now() + self._pace.voice_delay_seconds)
-        self._spoken_by = begins + len(text) / self._pace.characters_per_second
-        self._sent += _letters(text)
-
-    def played(self, text: str) -> None:
-        self._played += _letters(text)
-        self.moved.set()
-
-    def turn(self, *, is_on: bool) -> None:
-        self._is_on = is_on
-        self.moved.set()
-
-    @property
-    def silent_at(self) -> float:
-        """Give when all of it is spoken; now, when Twilio has said so."""
-        is_known = self._sent <= self._played and not self._is_on
-        return self._now() if is_known else self._spoken_by
-
-    async def until_silent(self) -> None:
-        """Wait until all that was handed over has been spoken."""
-        while (wait := self.silent_at - self._now()) > 0:
-            self.moved.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self.moved.wait()
-
-
-def _letters(text: str) -> int:
-    return sum(character.isalnum() for character in text)
-
-
 class RelayTalk:
     """Reads what the customer does and writes what the session says. The reader never waits for an answer."""
 
@@ -193,7 +106,9 @@ class RelayTalk:
         self._heard_in = LANGUAGE  # what the customer was heard in last
         replayed = list(memory.heard) if session.opened.is_resumed else []
         self._replays = Replays(replayed, until=self._now() + pace.replay_seconds)
-        self._voice = Voice(pace, self._now)
+        self._voice = RelayVoice(
+            characters_per_second=pace.characters_per_second, delay_seconds=pace.voice_delay_seconds, now=self._now
+        )
         self._sending = asyncio.Lock()
         self._utterances = 0
         self._replies = 0

@@ -26,7 +26,8 @@ from channels.twilio_relay import (
 from domain.calls import FINAL_STATUSES, is_machine
 from domain.errors import NotFound
 from domain.messages import Provider
-from server.voice.relay_talk import INTERNAL, REFUSED, Memory, Pace, RelayTalk, Session, Utterance
+from server.voice.relay_memory import REMEMBERED, Memory, Utterance
+from server.voice.relay_talk import INTERNAL, REFUSED, Pace, RelayTalk, Session
 from server.voice.twilio_requests import as_uuid, line_of
 from server.voice.twilio_talk import RELAY_PATH, socket_url
 from services.accounts import OpenAccount
@@ -47,7 +48,6 @@ RELAYS = Counter("master_ia_relay_sockets_total", "ConversationRelay sockets, by
 _TRY_AGAIN: Final = 1013
 _SIGNATURE = "x-twilio-signature"
 _MOST_FRAMES_BEFORE_SETUP = 20
-_REMEMBERED_ITEMS = 50
 _MOST_CALLS = 5_000
 _RETIRING_SECONDS = 5.0
 
@@ -162,7 +162,7 @@ async def _remembered(deps: Deps, session: Session, pace: Pace) -> Memory:
     if not session.opened.is_resumed:
         return memory
     async with deps.database.tenant(session.opened.tenant_id) as connection:
-        rows = await utterances.last_heard(connection, session.opened.call.id, limit=_REMEMBERED_ITEMS)
+        rows = await utterances.last_heard(connection, session.opened.call.id, limit=REMEMBERED)
     memory.heard.extend(("prompt", row.text) for row in rows)
     if rows and not _was_heard(rows[-1], pace, deps.clock.now()):
         memory.unanswered = Utterance(key=rows[-1].key, text=rows[-1].text)

@@ -1,19 +1,11 @@
-"""What a draft claims, and what backs it."""
+"""What backs a draft."""
 
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from domain.evidence import (
-    Backing,
-    customer_evidence,
-    evidence_in_text,
-    find_claims,
-    find_unbacked,
-    find_written_dates,
-    split_sentences,
-)
+from domain.evidence import Backing, customer_evidence, evidence_in_text, find_unbacked
 from domain.turns import Agreement, Evidence
 
 TODAY = date(2026, 11, 20)
@@ -48,61 +40,6 @@ def backing(
 
 def reasons(text: str, given: Backing) -> list[str]:
     return [finding.reason for finding in find_unbacked(text, given)]
-
-
-@pytest.mark.parametrize(
-    ("text", "kinds"),
-    [
-        ("Pronto, registrei sua promessa de R$ 119,90 para sexta-feira, 27/11/2026.", ["promise"]),
-        ("Sua promessa está registrada!", ["promise"]),
-        ("Anotei seu pagamento, obrigada.", ["payment"]),
-        ("Anotei seu pagamento para o dia 27/11.", ["promise"]),
-        ("Dei baixa na sua fatura.", ["written_off"]),
-        ("Seu pagamento foi confirmado.", ["written_off"]),
-        ("Transferi você para um atendente.", ["handoff"]),
-        ("Vou te transferir agora mesmo.", ["handoff"]),
-        ("Já vou te passar para uma pessoa da equipe.", ["handoff"]),
-        ("Uma atendente vai falar com você em breve.", ["handoff"]),
-        ("Te ligo em 5 minutos.", ["call"]),
-        ("Vou ligar para você às 15h.", ["call"]),
-        ("Nossa equipe vai te ligar amanhã.", ["call"]),
-        ("Cancelei seu plano.", ["cancel"]),
-        ("Enviei o boleto para você.", ["code_sent"]),
-        ("Segue o código Pix logo abaixo.", ["code_sent"]),
-        ("Desbloqueei sua internet.", ["unblock"]),
-        ("Agendei a visita do técnico.", ["booking"]),
-        ("Abri um chamado para o seu caso.", ["booking"]),
-        ("Descadastrei seu número.", ["opt_out"]),
-        ("Você não vai mais receber nossas mensagens.", ["opt_out"]),
-        ("Não vamos mais te incomodar.", ["opt_out"]),
-        ("Salvei seu e-mail.", ["field"]),
-        ("Apliquei um desconto de 20%.", ["refund"]),
-        ("Dou cinquenta por cento de desconto.", ["discount"]),
-        ("Para fechar hoje, consigo fazer um desconto de 20% para você.", ["discount"]),
-        ("Posso te dar 10% de desconto.", ["discount"]),
-        ("Consultei aqui no sistema.", ["lookup"]),
-        ("Você não tem nenhuma fatura em aberto.", ["no_debt"]),
-        ("Entraremos em contato.", ["contact"]),
-        ("Tudo certo, ficou anotado!", ["registered"]),
-        # offers, questions, denials
-        ("Quer que eu te passe para uma pessoa da equipe?", []),
-        ("Posso registrar sua promessa?", []),
-        ("Se quiser, vou te transferir para uma pessoa.", []),
-        ("Ainda não registrei sua promessa.", []),
-        ("Não consegui te transferir agora.", []),
-        ("Por aqui eu não consigo ligar, só converso por mensagem.", []),
-        ("Assim que você confirmar, vou registrar.", []),
-        ("Você pode ligar o roteador de novo?", []),
-        ("Vou ligar o roteador junto com você.", []),
-        ("Qual dia fica bom para você pagar?", []),
-        ("Para consultar, preciso do seu CPF.", []),
-        ("Por aqui eu não consigo dar desconto.", []),
-        ("Não tenho autorização para dar desconto nem parcelar.", []),
-        ("Quer que eu veja com a equipe se há desconto?", []),
-    ],
-)  # fmt: skip
-def test_claims_are_told_from_offers(text: str, kinds: list[str]) -> None:
-    assert [claim.kind for claim in find_claims(text)] == kinds
 
 
 def test_discount_is_offered_only_in_the_words_of_the_tenant() -> None:
@@ -195,36 +132,7 @@ def test_dates_that_do_not_exist_are_no_evidence() -> None:
     assert evidence_in_text("31/02/2026 99/99/2026", source="t") == []
 
 
-def test_sentences_keep_amounts_and_dates_whole() -> None:
-    assert split_sentences("Total de R$ 1.234,56. Venceu em 10.10.2026! Ok?\nSim") == (
-        "Total de R$ 1.234,56.", "Venceu em 10.10.2026!", "Ok?", "Sim",
-    )  # fmt: skip
-
-
-def test_written_dates_are_found_in_their_forms() -> None:
-    found = find_written_dates("27/11/2026, 27/11, dia 5, 1º de dezembro, 2026-11-27, 600 mega, 12.345,67, 08h às 20h")
-    assert [(item.day, item.month, item.year) for item in found] == [
-        (27, 11, 2026), (27, 11, None), (5, None, None), (1, 12, None), (27, 11, 2026),
-    ]  # fmt: skip
-
-
 # --- figures in words, as a voice says them
-
-
-@pytest.mark.parametrize(
-    ("text", "days"),
-    [
-        ("Vence em vinte e sete de novembro.", [(27, 11, None)]),
-        ("Fica para sexta, vinte e sete de novembro de dois mil e vinte e seis.", [(27, 11, 2026)]),
-        ("No primeiro de dezembro de dois mil e vinte e sete.", [(1, 12, 2027)]),
-        ("Pode ser no dia cinco?", [(5, None, None)]),
-        ("Até o dia um de dezembro.", [(1, 12, None)]),
-        ("Uma de outubro e duas de novembro.", []),
-        ("Em um dia e meio.", []),
-    ],
-)
-def test_days_in_words_are_read(text: str, days: list[tuple[int, int | None, int | None]]) -> None:
-    assert [(written.day, written.month, written.year) for written in find_written_dates(text)] == days
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import target_lines
+from domain import target_cells
 from domain.documents import InvalidDocument, parse_document
 from domain.phones import AREA_CODES, InvalidPhone, PhoneKind, match_key, parse_phone, phone_kind
+from domain.target_amounts import LARGEST_CENTS, DecimalMark, decimal_mark_of
+from domain.target_cells import Cell, is_empty
 from domain.target_columns import REQUIRED, ColumnsRefused, Field, known_fields, map_columns
-from domain.target_lines import (
-    LARGEST_CENTS,
-    REASONS,
-    Cell,
-    DecimalMark,
-    LineProblem,
-    LineReader,
-    NewTarget,
-    decimal_mark_of,
-    is_empty,
-)
+from domain.target_lines import REASONS, LineProblem, LineReader, NewTarget
 
 HEADERS = ("Nome", "Telefone", "CPF/CNPJ", "Valor", "Ponto de instalação", "Fatura", "Vencimento", "UF", "Prioridade")
 GOOD: Mapping[str, Cell] = {
@@ -300,7 +292,7 @@ _SHAPES = (
 
 
 def _assert_same_as_the_full_rules(text: str) -> bool:
-    quick = target_lines._plain_mobile(text)
+    quick = target_cells._plain_mobile(text)
     if quick is None:
         return False
     number = parse_phone(text)
@@ -337,21 +329,21 @@ def _full_rules(text: str) -> str | None:
 
 @given(st.from_regex(r"\A[0-9]{3}\.?[0-9]{3}\.?[0-9]{3}-?[0-9]{2}\Z"))
 def test_quick_reading_of_a_cpf_says_what_the_full_rules_say(text: str) -> None:
-    assert target_lines._plain_cpf(text) == _full_rules(text)
+    assert target_cells._plain_cpf(text) == _full_rules(text)
 
 
 @given(st.integers(0, 999_999_999))
 def test_quick_reading_knows_every_valid_cpf(number: int) -> None:
     found = {
-        document for last in range(100) if (document := target_lines._plain_cpf(text := f"{number:09d}{last:02d}"))
+        document for last in range(100) if (document := target_cells._plain_cpf(text := f"{number:09d}{last:02d}"))
     } | {document for last in range(100) if (document := _full_rules(f"{number:09d}{last:02d}"))}
     assert len(found) == (0 if len(set(f"{number:09d}")) == 1 else 1), text
-    assert all(target_lines._plain_cpf(document) == _full_rules(document) == document for document in found)
+    assert all(target_cells._plain_cpf(document) == _full_rules(document) == document for document in found)
 
 
 def test_quick_reading_leaves_numbers_without_an_area_code_alone() -> None:
-    assert target_lines._plain_mobile("(10) 99999-0001") is None
-    assert target_lines._plain_mobile("+1 11 99999-0001") is None
+    assert target_cells._plain_mobile("(10) 99999-0001") is None
+    assert target_cells._plain_mobile("+1 11 99999-0001") is None
 
 
 @pytest.mark.parametrize(

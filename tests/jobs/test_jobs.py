@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from jobs import shim, worker
 from jobs.clock import Tick
-from store import conversations, messages
+from store import conversations, deliveries, messages
 from store.messages import NewOutbound
 from tests.factories import TEST_KEY, inbound, make_account, make_tenant, open_database, webhook
 from tests.fakes_clock import FakeClock
@@ -121,4 +121,4 @@ async def test_two_clocks_ring_one_job(clean_redis_url: str, clock: FakeClock) -
 
 async def test_drain_of_an_empty_outbox_handles_nothing(database_url: str) -> None:
     async with open_database(database_url) as database, database.platform() as connection:
-        assert not await messages.has_due(connection, now=FakeClock().now())
+        assert not await deliveries.has_due(connection, now=FakeClock().now())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain.target_lines import REASONS
 from jobs.ingest import make_intake
 from server.api.voice.import_texts import FILE_REASONS, LINE_REASONS
-from services import imports
+from services import import_reading, imports
 from services.campaigns import NewCampaign, create_campaign
 from services.spreadsheets import FileRefused
 from tests.factories import make_tenant
@@ -101,7 +101,7 @@ async def test_limit_of_a_small_file_is_two_thousand_lines(api: Api, campaign_id
 async def test_canceled_import_says_that_what_was_taken_stays(
     api: Api, campaign_id: UUID, key: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "BATCH_LINES", 50)
+    monkeypatch.setattr(import_reading, "BATCH_LINES", 50)
     monkeypatch.setattr(imports, "_BUDGET_SECONDS", 0.0)
     queued = (await send(api, campaign_id, key, csv_of(debtor(number) for number in range(2_001)))).json()
     assert await make_intake(api.deps).drain() < 2_001

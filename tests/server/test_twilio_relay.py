@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from domain.call_talk import Hold, ReplyDone, Say, ToolUsed
-from server.voice.relay_talk import Pace, Replays
+from server.voice.relay_memory import Replays
+from server.voice.relay_talk import Pace
 from services.call_desk import CallDesk
 from store.calls import CallRow
 from tests.fakes.providers import TWILIO_SID

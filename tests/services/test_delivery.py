@@ -16,7 +16,7 @@ from domain.messages import Provider
 from services.accounts import AccountDirectory
 from services.delivery import Delivery
 from services.inbox import Inbox
-from store import conversations, messages
+from store import conversations, deliveries, messages
 from store.channel_accounts import AccountRow
 from store.cipher import Cipher
 from store.database import Database
@@ -155,11 +155,11 @@ async def test_unknown_outcome_is_never_sent_again_and_flagged_after_ten_minutes
 async def test_sender_that_died_in_the_call_leaves_unknown(world: World) -> None:
     await world.queue("oi", "segunda")
     async with world.database.platform() as connection:
-        (row,) = await messages.claim_due(
+        (row,) = await deliveries.claim_due(
             connection, sender="dead", now=world.clock.now(), locked_until=world.clock.now() + timedelta(seconds=20),
             limit=10,
         )  # fmt: skip
-        assert await messages.mark_sending(
+        assert await deliveries.mark_sending(
             connection, row.id, sender="dead", now=world.clock.now(),
             locked_until=world.clock.now() + timedelta(seconds=20),
         )  # fmt: skip
@@ -174,7 +174,7 @@ async def test_sender_that_died_in_the_call_leaves_unknown(world: World) -> None
 async def test_claim_of_a_dead_sender_is_sent_by_the_next(world: World) -> None:
     await world.queue("oi")
     async with world.database.platform() as connection:
-        await messages.claim_due(
+        await deliveries.claim_due(
             connection, sender="dead", now=world.clock.now(), locked_until=world.clock.now() + timedelta(seconds=20),
             limit=10,
         )  # fmt: skip

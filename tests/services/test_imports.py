@@ -17,7 +17,7 @@ import pytest
 from domain.errors import CampaignNotEditable, NotFound
 from domain.ports import Failpoint
 from domain.target_columns import Field
-from services import imports
+from services import import_progress, import_reading, imports
 from services.campaigns import NewCampaign, create_campaign
 from services.imports import Intake
 from services.ledger import NewInvoice, upsert_customer_invoices
@@ -68,7 +68,7 @@ class Desk:
         return await self.intake().read(self.tenant_id, import_id)
 
     async def errors(self, import_id: UUID) -> list[tuple[int, str]]:
-        found, _ = await imports.list_errors(self.database, self.tenant_id, import_id, limit=1000, offset=0)
+        found, _ = await import_progress.list_errors(self.database, self.tenant_id, import_id, limit=1000, offset=0)
         return [(error.line, error.reason) for error in found]
 
     async def new_campaign(self) -> UUID:
@@ -97,7 +97,7 @@ async def desk(database_url: str, clock: FakeClock) -> AsyncIterator[Desk]:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every file a large one, taken in batches of fifty lines."""
     monkeypatch.setattr(imports, "SMALL_LINES", 10)
-    monkeypatch.setattr(imports, "BATCH_LINES", 50)
+    monkeypatch.setattr(import_reading, "BATCH_LINES", 50)
 
 
 def summary(row: ImportRow) -> tuple[str, int, int, int]:
@@ -198,10 +198,10 @@ async def test_large_file_is_taken_in_the_background_with_progress(desk: Desk) -
     assert handled == 220
     assert summary(ended) == ("completed", 220, 0, 0)
     assert ended.finished_at is not None
-    assert imports.lines_per_second(ended, desk.clock.now()) == pytest.approx(221 / 10, rel=0.2)
+    assert import_progress.lines_per_second(ended, desk.clock.now()) == pytest.approx(221 / 10, rel=0.2)
     halfway = replace(ended, status="running", finished_at=None, next_line=111)
-    assert imports.remaining_seconds(halfway, ended.finished_at) == pytest.approx(10, rel=0.2)
-    assert imports.remaining_seconds(ended, desk.clock.now()) is None
+    assert import_progress.remaining_seconds(halfway, ended.finished_at) == pytest.approx(10, rel=0.2)
+    assert import_progress.remaining_seconds(ended, desk.clock.now()) is None
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -330,13 +330,13 @@ async def test_two_files_of_the_same_people_at_once_add_up(desk: Desk) -> None:
 _KILLED = """
 import asyncio, os, signal, sys
 from datetime import timedelta
-from services import imports
+from services import import_reading
 from services.imports import Intake
 from services.tenant_directory import TenantDirectory
 from tests.factories import open_database
 from tests.fakes_clock import FakeClock
 
-imports.BATCH_LINES = 50
+import_reading.BATCH_LINES = 50
 
 async def main(url, name, count, minutes):
     left = int(count)
@@ -503,7 +503,7 @@ async def test_counts_add_up_to_the_lines(desk: Desk) -> None:
     with open_target_file(io.BytesIO(csv_of(lines))) as opened:
         read = sum(not isinstance(line, int) for line in opened.lines(opened.layout({})))
     assert row.imported + row.rejected + row.duplicates == read == 200
-    _, total = await imports.list_errors(desk.database, desk.tenant_id, row.id, limit=1, offset=0)
+    _, total = await import_progress.list_errors(desk.database, desk.tenant_id, row.id, limit=1, offset=0)
     assert total == row.rejected + row.duplicates
 
 
@@ -513,10 +513,12 @@ async def test_other_tenants_see_nothing_of_it(desk: Desk) -> None:
     with pytest.raises(NotFound):
         await desk.intake().read(other, row.id)
     with pytest.raises(NotFound):
-        await imports.list_errors(desk.database, other, row.id, limit=1, offset=0)
+        await import_progress.list_errors(desk.database, other, row.id, limit=1, offset=0)
     with pytest.raises(NotFound):
-        await imports.list_imports(desk.database, other, desk.campaign_id, limit=1, offset=0)
-    listed, total = await imports.list_imports(desk.database, desk.tenant_id, desk.campaign_id, limit=1, offset=0)
+        await import_progress.list_imports(desk.database, other, desk.campaign_id, limit=1, offset=0)
+    listed, total = await import_progress.list_imports(
+        desk.database, desk.tenant_id, desk.campaign_id, limit=1, offset=0
+    )
     assert ([found.id for found in listed], total) == ([row.id], 1)
 
 

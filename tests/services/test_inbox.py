@@ -23,7 +23,7 @@ from domain.messages import (
     StatusUpdate,
 )
 from services.inbox import Inbox
-from store import contact_search, conversations, messages
+from store import contact_search, conversations, deliveries, messages
 from store.channel_accounts import AccountRow
 from store.contacts import ContactRow
 from store.conversations import ConversationRow
@@ -233,7 +233,7 @@ async def test_echo_that_comes_while_the_send_is_written_down_is_ours(world: Wor
     async with world.database.tenant(world.tenant_id) as connection:
         await connection.execute("UPDATE messages SET status = 'sending' WHERE direction = 'out'")
     async with world.database.tenant(world.tenant_id) as connection:
-        await messages.mark_sent(connection, reply_id, provider_message_id="e1", now=NOW)
+        await deliveries.mark_sent(connection, reply_id, provider_message_id="e1", now=NOW)
         echo = webhook(inbound("Oi, Maria!", id="e1", is_echo=True))
         receiving = asyncio.create_task(world.inbox.receive(world.account, echo, now=NOW))
         async with asyncio.timeout(10):

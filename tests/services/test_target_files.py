@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from domain.target_columns import Field
 from domain.target_lines import LineProblem, NewTarget
-from services.imports import preview_file
+from services.import_preview import preview_file
 from services.spreadsheets import FileRefused
 from services.target_files import FileKind, ReadLine, open_target_file
 from tests.services.debtor_files import (

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from domain.evidence import folded
+from domain.folded_text import folded
 from domain.messages import Provider
 from jobs import call_summary, delivery, dialer, post_call, scheduling
 from tests.factories import make_account, make_tenant, open_database

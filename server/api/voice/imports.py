@@ -27,8 +27,8 @@ from server.api.wire import Given, Limit, Offset, Page, Text
 from server.auth import ProcessDeps, ReadsCampaigns, WritesCampaigns
 from server.errors import Answer, error_response, request_id_of
 from server.languages import Language, language_of
-from services import campaigns, imports
-from services.imports import PREVIEW_ROWS, Preview, preview_file
+from services import campaigns, import_progress
+from services.import_preview import PREVIEW_ROWS, Preview, preview_file
 from services.spreadsheets import FileRefused
 from store.imports import ImportRow, ImportStatus, LineError
 
@@ -145,7 +145,7 @@ class Import(Given):
 
     @classmethod
     def of(cls, row: ImportRow, language: Language, now: datetime) -> "Import":
-        rate, remaining = imports.lines_per_second(row, now), imports.remaining_seconds(row, now)
+        rate, remaining = import_progress.lines_per_second(row, now), import_progress.remaining_seconds(row, now)
         return cls(
             id=row.id, campaign_id=row.campaign_id, file_name=row.file_name, file_kind=row.file_kind,
             size_bytes=row.size_bytes, status=row.status,
@@ -339,7 +339,9 @@ async def import_targets(
             return _refused(request, refused)
     errors: list[LineError] = []
     if row.has_ended:
-        errors, _ = await imports.list_errors(deps.database, caller.tenant_id, row.id, limit=_MOST_ERRORS, offset=0)
+        errors, _ = await import_progress.list_errors(
+            deps.database, caller.tenant_id, row.id, limit=_MOST_ERRORS, offset=0
+        )
     else:
         await deps.queue.ring("ingest")
     answer = Imported(
@@ -373,7 +375,9 @@ async def list_imports(
     request: Request, deps: ProcessDeps, caller: ReadsCampaigns, campaign_id: UUID, limit: Limit = 50,
     offset: Offset = 0,
 ) -> Page[Import]:  # fmt: skip
-    rows, total = await imports.list_imports(deps.database, caller.tenant_id, campaign_id, limit=limit, offset=offset)
+    rows, total = await import_progress.list_imports(
+        deps.database, caller.tenant_id, campaign_id, limit=limit, offset=offset
+    )
     language, now = language_of(request), deps.clock.now()
     return Page(items=[Import.of(row, language, now) for row in rows], total=total, limit=limit, offset=offset)
 
@@ -389,7 +393,9 @@ async def list_import_errors(
     request: Request, deps: ProcessDeps, caller: ReadsCampaigns, import_id: UUID, limit: Limit = 50,
     offset: Offset = 0,
 ) -> Page[SkippedLine]:  # fmt: skip
-    errors, total = await imports.list_errors(deps.database, caller.tenant_id, import_id, limit=limit, offset=offset)
+    errors, total = await import_progress.list_errors(
+        deps.database, caller.tenant_id, import_id, limit=limit, offset=offset
+    )
     language = language_of(request)
     return Page(items=[SkippedLine.of(error, language) for error in errors], total=total, limit=limit, offset=offset)
 
