@@ -58,10 +58,8 @@ class CallRecord:
         )  # fmt: skip
         async with self._deps.database.tenant(self._opened.tenant_id) as connection:
             await turns.insert_usage(
-                connection, tenant_id=self._opened.tenant_id, conversation_id=self._opened.conversation_id,
-                turn_seq=None, agent=usage.agent, feature=usage.feature, provider=usage.provider, model=usage.model,
-                input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost_usd(usage),
-                created_at=self._deps.clock.now(),
+                connection, [usage], price=cost_usd, tenant_id=self._opened.tenant_id,
+                conversation_id=self._opened.conversation_id, turn_seq=None, now=self._deps.clock.now(),
             )  # fmt: skip
 
     async def found(self, findings: Sequence[Finding]) -> None:

@@ -118,13 +118,10 @@ class CallSummaries:
             message_id = await self._send(connection, tenant, call, conversation, summary.text, now)
             await call_records.put_summary(connection, call.id, summary=summary.text, message_id=message_id)
             await _note(connection, tenant, call, summary.text, now)
-            for usage in summary.usage:
-                await turns.insert_usage(
-                    connection, tenant_id=call.tenant_id, conversation_id=call.conversation_id, turn_seq=None,
-                    agent=usage.agent, feature=usage.feature, provider=usage.provider, model=usage.model,
-                    input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=self._price(usage),
-                    created_at=now,
-                )  # fmt: skip
+            await turns.insert_usage(
+                connection, summary.usage, price=self._price, tenant_id=call.tenant_id,
+                conversation_id=call.conversation_id, turn_seq=None, now=now,
+            )  # fmt: skip
         return message_id is not None
 
     async def _send(

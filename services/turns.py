@@ -268,13 +268,10 @@ async def write_turn(
         agent=outcome.agent, verdict=outcome.verdict, model=outcome.model,
         prompt_version=outcome.prompt_version, reruns=reruns, started_at=turn.started_at, finished_at=now,
     )  # fmt: skip
-    for usage in outcome.usage:
-        await turns.insert_usage(
-            connection, tenant_id=conversation.tenant_id, conversation_id=conversation.id,
-            turn_seq=conversation.turn_seq, agent=usage.agent, feature=usage.feature,
-            provider=usage.provider, model=usage.model, input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens, cost_usd=price(usage), created_at=now,
-        )  # fmt: skip
+    await turns.insert_usage(
+        connection, outcome.usage, price=price, tenant_id=conversation.tenant_id, conversation_id=conversation.id,
+        turn_seq=conversation.turn_seq, now=now,
+    )  # fmt: skip
     await conversations.commit_turn(
         connection, conversation=conversation, answered_seq=turn.answered_seq, history_seq=turn.history_seq,
         agent=outcome.agent, has_reply=bool(outcome.parts), checkpoint_id=checkpoint_id, now=now,

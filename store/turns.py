@@ -1,14 +1,16 @@
 """What a turn needs to know and what it leaves: context in one read, trace and usage in one write each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from domain.turns import ModelUsage
 from store.database import Connection
 
 _PERSON: LiteralString = """
@@ -41,8 +43,10 @@ _TRACE: LiteralString = """
 _USAGE: LiteralString = """
     INSERT INTO usage_records (tenant_id, id, conversation_id, turn_seq, agent, feature, provider, model, input_tokens,
                                output_tokens, cost_usd, created_at)
-    VALUES (%(tenant_id)s, gen_random_uuid(), %(conversation_id)s, %(turn_seq)s, %(agent)s, %(feature)s, %(provider)s,
-            %(model)s, %(input_tokens)s, %(output_tokens)s, %(cost_usd)s, %(created_at)s)
+    SELECT %(tenant_id)s, gen_random_uuid(), %(conversation_id)s::uuid, %(turn_seq)s::bigint, agent, feature, provider,
+           model, input_tokens, output_tokens, cost_usd, %(now)s
+    FROM jsonb_to_recordset(%(usage)s) AS used (agent text, feature text, provider text, model text,
+                                                input_tokens int, output_tokens int, cost_usd numeric)
 """
 _TRACES: LiteralString = """
     SELECT turn_seq, outcome, agent, verdict, model, prompt_version, trace, reruns, started_at, finished_at FROM turns
@@ -98,8 +102,16 @@ async def insert_trace(connection: Connection, *, trace: Sequence[Mapping[str, o
     await connection.execute(_TRACE, values | {"trace": Jsonb([dict(step) for step in trace])})
 
 
-async def insert_usage(connection: Connection, **values: object) -> None:
-    await connection.execute(_USAGE, values)
+async def insert_usage(
+    connection: Connection, usage: Sequence[ModelUsage], *, price: Callable[[ModelUsage], Decimal], tenant_id: UUID,
+    conversation_id: UUID | None, turn_seq: int | None, now: datetime,
+) -> None:  # fmt: skip
+    """Keep what calls of models took and cost; `turn_seq` None for what no turn asked for."""
+    if not usage:
+        return
+    used = [asdict(item) | {"cost_usd": str(price(item))} for item in usage]
+    common = {"tenant_id": tenant_id, "conversation_id": conversation_id, "turn_seq": turn_seq, "now": now}
+    await connection.execute(_USAGE, common | {"usage": Jsonb(used)})
 
 
 async def traces(connection: Connection, conversation_id: UUID, *, limit: int) -> list[TurnRow]:

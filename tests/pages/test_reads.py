@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
+from agents.prices import cost_usd
 from domain.messages import Address, AddressKind, InboundMessage, MessageKind
+from domain.turns import ModelUsage
 from server.simulation import SimulatedCustomer, SimulatorApi, find_api_url
 from services.demo import DEMO_CONTACTS, seed_demo
 from services.simulation import Simulation, Simulator
@@ -62,12 +64,17 @@ async def put_turn(deps: Deps, simulator: Simulator, conversation_id: UUID, *ste
             outcome="answered", agent="cobranca", verdict="approved", model="offline", prompt_version="p@1",
             reruns=0, started_at=now, finished_at=now,
         )  # fmt: skip
-        for tokens in (100, 20):
-            await turns.insert_usage(
-                connection, tenant_id=simulator.tenant.id, conversation_id=conversation_id, turn_seq=1,
+        usage = [
+            ModelUsage(
                 agent="cobranca", feature="reply", provider="offline", model="offline", input_tokens=tokens,
-                output_tokens=tokens // 10, cost_usd=0, created_at=now,
-            )  # fmt: skip
+                output_tokens=tokens // 10,
+            )
+            for tokens in (100, 20)
+        ]  # fmt: skip
+        await turns.insert_usage(
+            connection, usage, price=cost_usd, tenant_id=simulator.tenant.id, conversation_id=conversation_id,
+            turn_seq=1, now=now,
+        )  # fmt: skip
 
 
 async def test_without_a_demo_there_is_no_simulator(deps: Deps) -> None:
