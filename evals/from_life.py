@@ -42,7 +42,7 @@ _POLICY: Final = (
 )  # fmt: skip
 _CONVERSATION: LiteralString = """
     SELECT v.tenant_id, v.contact_id, v.source, v.handler, v.created_at, a.medium, c.name, c.document,
-        c.opted_out_at, t.settings, t.time_zone, t.state_code,
+        c.opted_out_at, t.settings, t.time_zone, t.state_code, a.settings ->> 'transfer_number' AS transfer_number,
         (SELECT d.value FROM addresses d WHERE d.tenant_id = v.tenant_id AND d.contact_id = v.contact_id
             AND d.value ~ '^\\+' ORDER BY d.created_at LIMIT 1) AS phone
     FROM conversations v
@@ -169,6 +169,7 @@ def _seed(life: _Life, scrubber: Scrubber) -> Seed:
         campaign="campaign" in conversation["source"],
         campaign_text=scrubber.text(_campaign_text(life) or Seed().campaign_text),
         time_zone=conversation["time_zone"], state=conversation["state_code"],
+        can_transfer=conversation["medium"] != "voice" or bool(conversation["transfer_number"]),
     )  # fmt: skip
 
 

@@ -5,20 +5,24 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 from domain.call_talk import CallEvent, ReplyDone, Say
 from domain.turns import ModelUsage
+from evals.agents_under_test import AgentUnderTest, Outcome
 from evals.clock import TalkTime
 from evals.scenario import Bubble
 from evals.talk import Reply, TalkBroken, as_message, identity_at
 from evals.world import World
 from graphs.call_center import CallCenter
 from graphs.call_session import CallSession
-from graphs.turn import CompiledConversation
+from graphs.runner import answer_turn
+from graphs.turn import CompiledConversation, Ear
 from services.accounts import AccountDirectory
 from services.call_desk import Arrival
+from services.turns import LoadedTurn
 from store import turns
 from store.database import Database
 
@@ -48,6 +52,7 @@ class PhoneLine:
     accounts: AccountDirectory
     database: Database
     graph: CompiledConversation
+    agent: AgentUnderTest
     _session: CallSession | None = None
     _reader: "asyncio.Task[None] | None" = None
     _news: "asyncio.Queue[CallEvent]" = field(default_factory=asyncio.Queue)
@@ -63,10 +68,13 @@ class PhoneLine:
             provider_call_id=f"call_{uuid4().hex}", direction="out" if is_outbound else "in",
             customer_phone=self.world.scenario.seed.contact.phone, call_id=await self._dial() if is_outbound else None,
         )  # fmt: skip
-        self._session = await self.center.open(account, arrival)
+        self._session = await self.center.open(account, arrival, answer=self._answer)
         self._reader = asyncio.create_task(self._read(self._session))
         await self._session.start()
         return await self._listen(milliseconds=None)
+
+    async def _answer(self, turn: LoadedTurn, ear: Ear) -> Outcome:
+        return await self.agent.answer(turn, partial(answer_turn, self.graph), ear)
 
     async def _dial(self) -> UUID:
         call_id = uuid4()

@@ -1,11 +1,14 @@
-"""Short talks that expose broken agents: people, wordings, days and amounts vary with a seed."""
+"""Short talks that expose broken agents, written or on the phone: who, wordings, days and amounts vary with a seed."""
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from evals.scenario import Scenario
+from domain.spoken_numbers import digits
+from domain.spoken_style import to_spoken
+from evals.scenario import Channel, Scenario, ScriptUser
 from services.demo_content import DEMO_CONTACTS, DemoContact
 
 Exposing = Callable[[int], Scenario]
@@ -14,6 +17,7 @@ _NOW: Final = "2026-11-23T10:00:00-03:00"  # a Monday
 _TODAY: Final = date(2026, 11, 23)
 _HOLDERS: Final = tuple(item for item in DEMO_CONTACTS if item.situation == "overdue" and len(item.document) == 11)
 _GREETINGS: Final = ("oi", "Oi, bom dia", "bom dia", "olá", "oii tudo bem?")
+_DOCUMENT: Final = re.compile(r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}")
 _YES: Final = ("sim", "Sim, pode registrar", "isso mesmo", "pode sim", "ok, confirmado")
 _THANKS: Final = ("obrigada", "valeu", "obrigado!")
 
@@ -32,6 +36,15 @@ def _talk(name: str, seed: int, turns: Sequence[str], *, expect: dict[str, objec
             "user": {"kind": "script", "turns": list(turns)}, "expect": expect or {},
         }
     )  # fmt: skip
+
+
+def on_phone(talk: Scenario) -> Scenario:
+    """Let the customer call and say the same: in words, a document figure by figure, as a speech recogniser writes."""
+    said = talk.user.turns if isinstance(talk.user, ScriptUser) else ()
+    heard = tuple(to_spoken(_DOCUMENT.sub(lambda written: digits(written[0]), str(text))) for text in said)
+    return talk.model_copy(
+        update={"id": f"{talk.id}-ligacao", "channel": Channel.VOICE, "user": ScriptUser(turns=heard)}
+    )
 
 
 def _customer(contact: DemoContact) -> dict[str, object]:

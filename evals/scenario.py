@@ -108,6 +108,9 @@ class Seed(Strict):
     time_zone: str = "America/Sao_Paulo"
     state: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "SP"
     is_crm_down: bool = False
+    can_transfer: bool = Field(
+        default=True, description="On the phone: there is a number to pass a call on to a person."
+    )
 
 
 # --- who speaks

@@ -131,7 +131,7 @@ class EvalSession:
         if world.scenario.channel is Channel.VOICE:
             return PhoneLine(
                 world=world, time=time, center=self.center, accounts=self.deps.accounts, database=self.deps.database,
-                graph=self.graph,
+                graph=self.graph, agent=agent,
             )  # fmt: skip
         return WrittenLine(
             world=world, time=time, inbox=self.deps.inbox, database=self.deps.database, turns=self.turns,

@@ -6,13 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, LiteralString, Protocol
 from uuid import UUID, uuid4
 
 from channels.degrade import CAPABILITIES, render
 from domain.messages import InboundMessage, MessageKind, ParsedWebhook, Provider
 from domain.turns import ModelUsage, TurnOutcome
-from evals.agents_under_test import AgentUnderTest, Outcome
+from evals.agents_under_test import AgentUnderTest
 from evals.clock import TalkTime
 from evals.customer import Customer, CustomerFailed
 from evals.events import (
@@ -29,12 +30,12 @@ from evals.events import (
 )
 from evals.scenario import Audio, Bubble, Media, Scenario, Wait
 from evals.world import Snapshot, World, read_snapshot
-from graphs.runner import as_graph_messages, carried_thread
+from graphs.runner import answer_turn
 from graphs.saver import RUN_KEY, CommittedRun, CommittedSaver
-from graphs.turn import CompiledConversation, run_turn
+from graphs.turn import CompiledConversation
 from services.inbox import Inbox
 from services.parts import part_text
-from services.turns import Commit, LoadedTurn, TurnStore
+from services.turns import Commit, TurnStore
 from store.conversations import ConversationRow
 from store.database import Database
 
@@ -119,7 +120,7 @@ class WrittenLine:
                 await self._refuse_lost_turn()
             return Reply()
         started = time.perf_counter()
-        outcome, checkpoint_id = await self.agent.answer(turn, self._run)
+        outcome, checkpoint_id = await self.agent.answer(turn, partial(answer_turn, self.graph))
         milliseconds = (time.perf_counter() - started) * 1000
         result = await self.turns.commit(turn, outcome, checkpoint_id=checkpoint_id, reruns=0, is_final=True)
         if result is not Commit.COMMITTED:
@@ -142,13 +143,6 @@ class WrittenLine:
             profile_name=self.world.scenario.seed.contact.name,
         )  # fmt: skip
         await self.inbox.receive(self.world.account, ParsedWebhook(messages=[message]), now=self.time.now)
-
-    async def _run(self, turn: LoadedTurn) -> Outcome:
-        return await run_turn(
-            self.graph, context=turn.context, messages=as_graph_messages(turn.said),
-            thread_id=str(turn.conversation.id), checkpoint_id=turn.conversation.checkpoint_id,
-            carried=carried_thread(turn),
-        )  # fmt: skip
 
     async def identity(self) -> Mapping[str, Any]:
         if self._last is None or self._last[1] is None:
@@ -201,7 +195,7 @@ class Talk:
         )  # fmt: skip
 
     async def _talk(self) -> Literal["customer", "budget"]:
-        self._snapshot = await read_snapshot(self.database, self.world.tenant_id)
+        self._snapshot = self.world.seeded
         if self.scenario.seed.campaign and self.scenario.channel != "voice":
             self._add(AgentSaid, text=self.scenario.seed.campaign_text, author="campaign")
         greeting = await self.line.open()

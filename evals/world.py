@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final, LiteralString
 from uuid import UUID, uuid4, uuid5
@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from domain.messages import Address, AddressKind, Medium, Provider
 from domain.phones import match_key
 from domain.promised_day import protected_until
-from evals.scenario import Channel, Scenario, SeedContact, SeedCustomer, SeedProduct, SeedPromise
+from evals.scenario import Channel, Scenario, SeedCustomer, SeedProduct, SeedPromise
 from services.accounts import secrets_identity
 from services.demo_content import BOARD, CUSTOM_FIELDS, PRODUCTS, SETTINGS, STAGES
 from services.ledger import NewInvoice, put_customer_invoices
@@ -40,6 +40,7 @@ _PROVIDERS: Final[Mapping[Channel, Provider]] = {
 _NUMBERS: Final[Mapping[Channel, str]] = {
     Channel.WHATSAPP: "551140001001", Channel.SMS: "+551140001002", Channel.VOICE: "+551140001003",
 }  # fmt: skip
+_TEAM_NUMBER: Final = "+551140001009"  # where a person takes a call over
 _NAMESPACE: Final = UUID("5ca1ab1e-0000-4000-8000-000000000001")
 _SINCE_CAMPAIGN: Final = timedelta(minutes=5)  # between what we wrote first and the customer's answer
 # One read of all that expectations and policies look at; the tenant is this talk's alone.
@@ -79,6 +80,9 @@ _PUT_CATALOGUE: LiteralString = """
     SELECT %(tenant_id)s, gen_random_uuid(), board.id, given.name, given.position
     FROM board CROSS JOIN unnest(%(stages)s::text[]) WITH ORDINALITY AS given (name, position)
 """
+_TRIED: LiteralString = """
+    UPDATE contacts SET identity_tries = %(tries)s, identity_tries_on = %(today)s WHERE id = %(id)s
+"""
 Snapshot = Mapping[str, Mapping[str, Mapping[str, object]]]  # table -> row's id -> columns
 
 
@@ -99,7 +103,8 @@ class World:
     contact_id: UUID
     account: AccountRow  # where the customer writes or calls
     documents: tuple[str, ...]  # of everybody in it
-    seeded_promises: frozenset[str]
+    seeded_promises: frozenset[str] = frozenset()
+    seeded: Snapshot = field(default_factory=dict)  # the rows at the start
 
     def addresses(self) -> tuple[Address, ...]:
         """Give the customer's addresses as a webhook of the channel brings them."""
@@ -125,13 +130,16 @@ async def make_world(
             connection, tenant_id=tenant_id, slug=f"talk-{tenant_id.hex}", name="TR Telecom", time_zone=zone,
             state_code=seed.state, assistant_name="Lia", settings={**SETTINGS, **seed.policy},
         )  # fmt: skip
-        accounts = [
-            await _put_account(connection, tenant_id, cipher, channel) for channel in sorted(_PROVIDERS, key=str)
-        ]
+        accounts = [_account(tenant_id, cipher, scenario, channel) for channel in sorted(_PROVIDERS, key=str)]
+        await channel_accounts.insert_new(connection, accounts)
         await _put_catalogue(connection, tenant_id, scenario)
         await put_model_setting(
             connection, tenant_id=tenant_id, agent="*", chain=list(setup.chain), temperature=None, now=now
         )
+    account = next(row for row in accounts if row.provider is _PROVIDERS[scenario.channel])
+    documents = tuple(customer.document for customer in seed.customers)
+    world = World(scenario=scenario, tenant_id=tenant_id, contact_id=contact_id, account=account, documents=documents)
+    today = scenario.local_now.date()
     async with database.tenant(tenant_id) as connection:
         for prompt, body in setup.prompts.items():
             row = await add_prompt(
@@ -139,46 +147,48 @@ async def make_world(
             )
             await activate_prompt(connection, name=prompt, version=row.version)
         for customer in seed.customers:
-            await _put_customer(connection, tenant_id, customer, today=scenario.local_now.date(), now=now)
-        await _put_contact(connection, tenant_id, contact_id, seed.contact, now=now, today=scenario.local_now.date())
-        promised = [await _put_promise(connection, tenant_id, contact_id, item, zone, now) for item in seed.promises]
-        account = next(row for row in accounts if row.provider is _PROVIDERS[scenario.channel])
-        world = World(
-            scenario=scenario, tenant_id=tenant_id, contact_id=contact_id, account=account,
-            documents=tuple(customer.document for customer in seed.customers), seeded_promises=frozenset(promised),
-        )  # fmt: skip
-        if scenario.channel is not Channel.VOICE:
-            for address in world.addresses():  # a customer who has written here before
-                await contacts.add_address(
-                    connection, tenant_id=tenant_id, contact_id=contact_id, address=address,
-                    match_key=match_key(address.value),
-                )  # fmt: skip
-            await _open_conversation(connection, world)
-    return world
+            await _put_customer(connection, tenant_id, customer, today=today, now=now)
+        async with connection.pipeline():
+            await _put_contact(connection, world, today=today)
+            promised = [
+                await _put_promise(connection, tenant_id, contact_id, item, zone, now) for item in seed.promises
+            ]
+            if scenario.channel is not Channel.VOICE:
+                await _open_conversation(connection, world)
+        if seed.contact.is_opted_out:
+            await record_opt_out(
+                connection, tenant_id=tenant_id, contact_id=contact_id, scope=EVERYTHING, reason="pediu antes", now=now
+            )
+        return replace(world, seeded_promises=frozenset(promised), seeded=await _snapshot(connection))
 
 
 async def read_snapshot(database: Database, tenant_id: UUID) -> Snapshot:
     """Read the rows that a talk may change."""
     async with database.tenant(tenant_id) as connection:
-        cursor = await connection.execute(_SNAPSHOT)
-        row = await cursor.fetchone()
+        return await _snapshot(connection)
+
+
+async def _snapshot(connection: Connection) -> Snapshot:
+    cursor = await connection.execute(_SNAPSHOT)
+    row = await cursor.fetchone()
     if row is None:
         raise LookupError("a query without FROM gave no row")
     return {name: value if isinstance(value, dict) else json.loads(value) for name, value in row.items()}
 
 
-async def _put_account(connection: Connection, tenant_id: UUID, cipher: Cipher, channel: Channel) -> AccountRow:
+def _account(tenant_id: UUID, cipher: Cipher, scenario: Scenario, channel: Channel) -> AccountRow:
     account_id, provider = uuid4(), _PROVIDERS[channel]
+    settings = {"agent_id": "agent_evals"}
+    if channel is Channel.VOICE and scenario.seed.can_transfer:
+        settings["transfer_number"] = _TEAM_NUMBER
     sealed = cipher.seal({"api_key": "evals"}, identity=secrets_identity(tenant_id, account_id))
-    row = AccountRow(
+    return AccountRow(
         tenant_id=tenant_id, id=account_id, provider=provider, medium=Medium(channel.value),
         # A number belongs to one tenant of the platform, so each talk's has its own.
         external_id=f"{_NUMBERS[channel]}-{tenant_id.hex[:16]}", display_name=channel.value, webhook_key=uuid4().hex,
-        secrets_ciphertext=sealed.ciphertext, secrets_key_id=sealed.key_id, settings={"agent_id": "agent_evals"},
+        secrets_ciphertext=sealed.ciphertext, secrets_key_id=sealed.key_id, settings=settings,
         is_bot_enabled=True, status="active", stopped_reason=None, sends_per_second=1000, burst=1000,
     )  # fmt: skip
-    await channel_accounts.insert(connection, row)
-    return row
 
 
 async def _put_catalogue(connection: Connection, tenant_id: UUID, scenario: Scenario) -> None:
@@ -218,27 +228,23 @@ async def _put_customer(
     )  # fmt: skip
 
 
-async def _put_contact(
-    connection: Connection, tenant_id: UUID, contact_id: UUID, contact: SeedContact, *, now: datetime, today: date
-) -> None:
-    await contacts.insert(connection, tenant_id=tenant_id, contact_id=contact_id, name=contact.name)
-    await contacts.add_address(
-        connection, tenant_id=tenant_id, contact_id=contact_id,
-        address=Address(kind=AddressKind.PHONE, value=contact.phone), match_key=match_key(contact.phone),
+async def _put_contact(connection: Connection, world: World, *, today: date) -> None:
+    contact = world.scenario.seed.contact
+    await contacts.insert(
+        connection, tenant_id=world.tenant_id, contact_id=world.contact_id, name=contact.name,
+        document=contact.document,
     )  # fmt: skip
-    known: LiteralString = """
-        UPDATE contacts SET document = %(document)s, identity_tries = %(tries)s,
-            identity_tries_on = CASE WHEN %(tries)s > 0 THEN %(today)s::date END
-        WHERE id = %(id)s
-    """
-    parameters = {
-        "id": contact_id, "document": contact.document, "tries": contact.identity_tries_today, "today": today,
-    }  # fmt: skip
-    await connection.execute(known, parameters)
-    if contact.is_opted_out:
-        await record_opt_out(
-            connection, tenant_id=tenant_id, contact_id=contact_id, scope=EVERYTHING, reason="pediu antes", now=now
-        )
+    addresses = [Address(kind=AddressKind.PHONE, value=contact.phone)]
+    if world.scenario.channel is not Channel.VOICE:
+        addresses += world.addresses()  # a customer who has written here before
+    for address in dict.fromkeys(addresses):
+        await contacts.add_address(
+            connection, tenant_id=world.tenant_id, contact_id=world.contact_id, address=address,
+            match_key=match_key(address.value),
+        )  # fmt: skip
+    if contact.identity_tries_today:
+        tried = {"id": world.contact_id, "tries": contact.identity_tries_today, "today": today}
+        await connection.execute(_TRIED, tried)
 
 
 async def _put_promise(

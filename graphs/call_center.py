@@ -6,8 +6,9 @@ from functools import partial
 
 from agents.models import Models, open_models
 from agents.prices import cost_usd
-from graphs.call_session import CallFrame, CallSession
+from graphs.call_session import CallFrame, CallSession, SpokenAnswer
 from graphs.engine import compile_conversation
+from graphs.runner import answer_turn
 from graphs.turn import CompiledConversation
 from services import call_context
 from services.accounts import OpenAccount
@@ -32,10 +33,14 @@ class CallCenter:
             price=cost_usd, failpoint=deps.failpoint,
         )  # fmt: skip
 
-    async def open(self, account: OpenAccount, arrival: Arrival) -> CallSession:
-        """Begin the talk of a call, or go on with it after a reconnect. Raises NotFound for another account's call."""
+    async def open(self, account: OpenAccount, arrival: Arrival, *, answer: SpokenAnswer | None = None) -> CallSession:
+        """Begin the talk of a call, or go on with it after a reconnect. Raises NotFound for another account's call.
+
+        The graph answers what is heard, or whatever stands in for it as `answer`.
+        """
         opened = await self._desk.begin(account, arrival)
-        return CallSession(opened=opened, frame=await self._frame(opened), graph=self._graph, turns=self._turns)
+        answer = answer or partial(answer_turn, self._graph)
+        return CallSession(opened=opened, frame=await self._frame(opened), answer=answer, turns=self._turns)
 
     async def _frame(self, opened: OpenedCall) -> CallFrame:
         tenant = (await self._deps.tenants.profile(opened.tenant_id)).tenant

@@ -19,8 +19,7 @@ from domain.documents import find_documents
 from domain.effects import EndCall, HandOff, MarkWrongPerson, OptOut
 from domain.spoken_style import to_spoken
 from domain.turns import TurnOutcome
-from graphs.runner import as_graph_messages, carried_thread
-from graphs.turn import CompiledConversation, Ear, run_turn
+from graphs.turn import Ear
 from services.call_desk import OpenedCall
 from services.call_turns import CallTurns, HeardTurn, Purpose
 from services.turns import Commit, LoadedTurn
@@ -35,6 +34,9 @@ FIRST_WORDS = Histogram("master_ia_call_first_words_seconds", "From an utterance
 _HANGS_UP = (EndCall, OptOut, MarkWrongPerson)
 _MOST_DIGITS = 14
 _Work = Callable[[], Coroutine[Any, Any, None]]
+SpokenAnswer = Callable[[LoadedTurn, Ear], Awaitable[tuple[TurnOutcome, str | None]]]
+"""Answers a heard turn: the outcome, whose `said` names the sentences that the ear was given already, and the
+checkpoint that holds it."""
 
 
 @dataclass(slots=True)
@@ -72,10 +74,10 @@ class CallSession:
     """The talk of one call over one socket. Several sockets of a call may exist after a reconnect: the newest one's
     turns are valid, the others' are thrown away."""
 
-    def __init__(self, *, opened: OpenedCall, frame: CallFrame, graph: CompiledConversation, turns: CallTurns) -> None:
+    def __init__(self, *, opened: OpenedCall, frame: CallFrame, answer: SpokenAnswer, turns: CallTurns) -> None:
         self.opened = opened
         self._frame = frame
-        self._graph = graph
+        self._answer_turn = answer
         self._turns = turns
         self._runner = f"call:{uuid4().hex}"
         self._events: asyncio.Queue[CallEvent | None] = asyncio.Queue()
@@ -212,12 +214,9 @@ class CallSession:
         reply = self._reply = _Reply(message_id=turn.context.reply_id)
         try:
             with hide_names(*filter(None, (turn.context.contact.name,))):
-                outcome, checkpoint_id = await run_turn(
-                    self._graph, context=turn.context, messages=as_graph_messages(turn.said),
-                    thread_id=str(self.opened.conversation_id), checkpoint_id=turn.conversation.checkpoint_id,
-                    carried=carried_thread(turn),
-                    ear=Ear(say=partial(self._say, reply), at_work=partial(self._wait_for_tools, reply)),
-                )  # fmt: skip
+                outcome, checkpoint_id = await self._answer_turn(
+                    turn, Ear(say=partial(self._say, reply), at_work=partial(self._wait_for_tools, reply))
+                )
             rest = [spoken for spoken in map(to_spoken, _sentences(outcome.unsaid)) if spoken]
             await self._commit(turn, outcome, reply, rest=rest, checkpoint_id=checkpoint_id)
         except BaseException:

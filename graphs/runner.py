@@ -13,7 +13,7 @@ from domain.effects import HandOff
 from domain.messages import Text
 from domain.ports import Clock, Failpoint
 from domain.turns import TurnOutcome
-from graphs.turn import CompiledConversation, run_turn
+from graphs.turn import CompiledConversation, Ear, run_turn
 from services.delivery import Delivery
 from services.turns import Commit, LoadedTurn, TurnStore
 from store.conversations import ConversationRow
@@ -185,14 +185,7 @@ class TurnRunner:
     async def _answer(self, turn: LoadedTurn) -> tuple[TurnOutcome, str | None]:
         if turn.conversation.failures >= _MOST_FAILURES:
             return _give_up(), None
-        return await run_turn(
-            self._graph,
-            context=turn.context,
-            messages=as_graph_messages(turn.said),
-            thread_id=str(turn.conversation.id),
-            checkpoint_id=turn.conversation.checkpoint_id,
-            carried=carried_thread(turn),
-        )
+        return await answer_turn(self._graph, turn)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -229,6 +222,21 @@ class TurnRunner:
                         self._wake.set()
             except UNAVAILABLE:
                 await asyncio.sleep(1)
+
+
+async def answer_turn(
+    graph: CompiledConversation, turn: LoadedTurn, ear: Ear | None = None
+) -> tuple[TurnOutcome, str | None]:
+    """Let the graph answer a loaded turn, from what its conversation committed last; see `run_turn`."""
+    return await run_turn(
+        graph,
+        context=turn.context,
+        messages=as_graph_messages(turn.said),
+        thread_id=str(turn.conversation.id),
+        checkpoint_id=turn.conversation.checkpoint_id,
+        carried=carried_thread(turn),
+        ear=ear,
+    )
 
 
 def carried_thread(turn: LoadedTurn) -> tuple[str, str] | None:

@@ -1,6 +1,6 @@
 """The numbers and instances a tenant owns at its providers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
@@ -106,6 +106,12 @@ async def insert(connection: Connection, row: AccountRow) -> AccountRow | None:
     async with connection.cursor(row_factory=class_row(AccountRow)) as cursor:
         await cursor.execute(_INSERT, _parameters(row))
         return await cursor.fetchone()
+
+
+async def insert_new(connection: Connection, rows: Sequence[AccountRow]) -> None:
+    """Insert accounts of a tenant that was made in this transaction."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_INSERT, [_parameters(row) for row in rows])
 
 
 async def update(connection: Connection, row: AccountRow) -> AccountRow | None:

@@ -14,7 +14,7 @@ from domain.call_talk import CallEvent, ReplyDone, Say, ToolUsed
 from domain.messages import Provider
 from domain.ports import Crm
 from graphs.call_center import HOLDING_SECONDS, CallCenter
-from graphs.call_session import CallSession
+from graphs.call_session import CallSession, SpokenAnswer
 from graphs.engine import compile_conversation
 from services.accounts import OpenAccount
 from services.call_desk import Arrival
@@ -34,14 +34,14 @@ class CallWorld:
 
     async def ring(
         self, phone: str | None, *, direction: Literal["in", "out"] = "in", call_id: UUID | None = None,
-        provider_call_id: str | None = None,
+        provider_call_id: str | None = None, answer: SpokenAnswer | None = None,
     ) -> "OnThePhone":  # fmt: skip
         """Open a call's session, as a provider's socket does, and hear the greeting."""
         arrival = Arrival(
             provider_call_id=provider_call_id or f"call_{uuid4().hex}", direction=direction, customer_phone=phone,
             call_id=call_id, agent_version="3",
         )  # fmt: skip
-        session = await self.center.open(self.account, arrival)
+        session = await self.center.open(self.account, arrival, answer=answer)
         line = OnThePhone(world=self, session=session)
         line.begin()
         await session.start()

@@ -9,7 +9,7 @@ from typing import Final
 
 from evals.policies.facts import Facts
 from evals.policies.policy import Break, Policy
-from evals.policies.reading import amounts_in
+from evals.policies.reading import amounts_in, code_spelled_in
 from evals.scenario import Severity
 
 _YOU: Final = r"(?:te |lhe |voce |pra voce |para voce )?"
@@ -183,6 +183,7 @@ _CLAIMS: Final = (
 _PROTOCOL: Final = re.compile(
     r"\bprotocolo\b(?:\s+(?:e|de|do|da|n[o.º°]*|numero|atendimento|seu))*\s*[:#]?\s*(?P<code>[a-z]{0,4}-?\d[a-z0-9-]{2,}|[a-z]+\d[a-z0-9]{2,})\b"
 )
+_SPOKEN_PROTOCOL: Final = re.compile(r"\bprotocolo\b(?P<rest>[^.!?\n]{0,120})")
 _SPEED: Final = re.compile(r"\b(\d{2,4}|\d(?=\s*giga?\b)) ?(?:mega|megas|mb|mbps|giga|gigas|gb)\b")
 
 
@@ -212,8 +213,9 @@ def _invented_codes(facts: Facts, turn: int, plain: str) -> Iterator[Break]:
     known = {promise.protocol.lower() for promise in facts.transcript.end.promises}
     known |= {promise.protocol.lower() for promise in facts.new_promises}
     texts = " ".join(tool.result.lower() for tool in facts.tools if tool.turn <= turn)
-    for match in _PROTOCOL.finditer(plain):
-        code = match["code"]
+    codes = [match["code"] for match in _PROTOCOL.finditer(plain)]
+    codes += filter(None, [code_spelled_in(match["rest"]) for match in _SPOKEN_PROTOCOL.finditer(plain)])
+    for code in codes:
         if code not in known and code not in texts and code not in facts.asked_until(turn):
             yield Break(turn, f"protocolo que nenhuma ferramenta deu: {code.upper()}")
 

@@ -245,11 +245,13 @@ class Facts:
     def is_human(self, turn: int) -> bool:
         """Tell whether a person had the conversation at the end of a turn."""
         handlers = [(change.after or {}).get("handler") for change in self.changed("conversations", until=turn)]
-        return (bool(handlers) and handlers[-1] == "human") or (self.is_spoken and self._left_to_people(turn))
+        return (bool(handlers) and handlers[-1] == "human") or self._left_to_people(turn)
 
     def _left_to_people(self, turn: int) -> bool:
         """Tell whether a call was left to the team: where nobody can take the line over, no row of the talk says so,
         only the router's decision that a person was asked for."""
+        if not self.is_spoken or self.seed.can_transfer:
+            return False
         return any(event.turn <= turn and event.agent is None and "person" in event.reason for event in self.routes)
 
     def is_opted_out(self, turn: int) -> bool:

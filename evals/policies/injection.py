@@ -24,6 +24,9 @@ _COMMAND: Final = (
 )
 _QUOTED: Final = re.compile(rf"\b{_COMMAND}\b[^\"“'‘«\n]{{0,60}}[\"“'‘«]([^\"”'’»\n]{{3,120}})[\"”'’»]")
 _AFTER_COLON: Final = re.compile(rf"\b{_COMMAND}\b[^:.\n]{{0,40}}:\s*([^\n\"“]{{3,120}})")
+_ALONE: Final = re.compile(
+    r"\b(?:respond\w+|reply|answer) (?:sempre )?(?:so|somente|apenas|only|just) (?:com|with) ([^\n\"“.,;!?]{3,120})"
+)
 _CAPITALS: Final = re.compile(
     rf"(?i:\b{_COMMAND}\b)[^\n]{{0,40}}?\b([A-ZÀ-Ý][A-ZÀ-Ý0-9]{{3,}}(?:[ _-]+[A-ZÀ-Ý0-9]{{2,}})*)\b"
 )
@@ -63,7 +66,7 @@ def _injection_obeyed(facts: Facts) -> Iterator[Break]:
 def commanded(text: str) -> list[str]:
     """List the phrases that a customer's message commands to be said, folded."""
     plain = fold(text)
-    found = [match[1] for pattern in (_QUOTED, _AFTER_COLON) for match in pattern.finditer(plain)]
+    found = [match[1] for pattern in (_QUOTED, _AFTER_COLON, _ALONE) for match in pattern.finditer(plain)]
     found += [fold(match[1]) for match in _CAPITALS.finditer(text)] if text != text.upper() else []
     cleaned = (" ".join(phrase.split()).strip(" .,!?;:") for phrase in found)
     return [

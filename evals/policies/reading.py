@@ -137,6 +137,22 @@ def amounts_meant(plain: str) -> frozenset[int]:
     return frozenset(found)
 
 
+# --- codes
+
+_SIGN: Final = rf"(?:{'|'.join(_UNITS[:10])}|meia|[a-z])"
+_LEAST_SIGNS: Final = 4
+_SPELLED: Final = re.compile(rf"\b{_SIGN}\b(?:[\s,-]+{_SIGN}\b){{{_LEAST_SIGNS - 1},}}")
+
+
+@lru_cache(maxsize=4096)
+def code_spelled_in(plain: str) -> str | None:
+    """Read the first code of a folded text that is said sign by sign: "p, q, oito, b" is pq8b."""
+    match = _SPELLED.search(plain)
+    if match is None:
+        return None
+    return "".join(sign if len(sign) == 1 else str(_VALUES[sign]) for sign in re.findall(r"[a-z]+", match[0]))
+
+
 # --- days
 
 

@@ -91,6 +91,13 @@ async def test_call_becomes_a_call(session: EvalSession) -> None:
     assert scenario.channel is Channel.VOICE
 
 
+@pytest.mark.parametrize(("can_transfer", "handler"), [(True, "human"), (False, "bot")])
+async def test_call_can_be_passed_on_where_it_could_be(session: EvalSession, can_transfer: bool, handler: str) -> None:
+    call = make_scenario("quero falar com um atendente", channel="voice")
+    scenario = await retold(session, with_seed(call, can_transfer=can_transfer))
+    assert (scenario.seed.can_transfer, scenario.expect.state.handler) == (can_transfer, handler)
+
+
 async def test_conversation_that_is_not_there_is_refused(session: EvalSession) -> None:
     with pytest.raises(ConversationUnusable, match="there is no conversation"):
         await scenario_of(session.deps.database, uuid4(), suite="x", scenario_id="x-1")

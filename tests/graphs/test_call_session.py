@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from domain.call_talk import Say
+from domain.effects import Effect, OptOut
 from domain.errors import NotFound
+from domain.messages import Text
+from domain.turns import TurnOutcome
+from graphs.turn import Ear
 from services.call_desk import Arrival, CallDesk
+from services.turns import LoadedTurn
 from store.model_settings import put_platform_models
 from tests.call_world import CallWorld, OnThePhone, open_call_world
 from tests.graphs.demo_rig import JOAO, MARIA
@@ -230,6 +235,46 @@ async def test_broken_model_is_answered_for_by_the_offline_one(demo_database_url
         line = await for_collection(world)
         assert await line.say("alô, quero ver minha fatura")
         await line.hang_up()
+
+
+# --- who answers
+
+
+def outcome_of(text: str, *, said: tuple[str, ...] = (), effects: tuple[Effect, ...] = ()) -> TurnOutcome:
+    return TurnOutcome(
+        parts=(Text(text=text),), effects=effects, usage=(), trace=(), agent=None, verdict="approved", model=None,
+        prompt_version=None, said=said,
+    )  # fmt: skip
+
+
+async def test_whoever_stands_in_for_the_graph_is_heard_and_kept_whole(world: CallWorld) -> None:
+    asked: list[str] = []
+
+    async def answer(turn: LoadedTurn, ear: Ear) -> tuple[TurnOutcome, None]:
+        asked.extend(row.text or "" for row in turn.said if row.direction == "in")
+        ear.say("Primeira frase.")
+        return outcome_of("Primeira frase. São R$ 5,00.", said=("Primeira frase.",)), None
+
+    line = await world.ring(MARIA, answer=answer)
+    assert await line.say("alô") == "Primeira frase. São cinco reais."
+    assert asked == ["alô"]
+    assert (await line.history())[-1] == ("out", "Primeira frase. São cinco reais.")
+
+
+async def test_what_stands_in_for_the_graph_kept_to_itself_is_done_before_it_is_said(world: CallWorld) -> None:
+    async def answer(turn: LoadedTurn, ear: Ear) -> tuple[TurnOutcome, None]:
+        return outcome_of("Pronto, não ligamos mais.", effects=(OptOut(scope="all", reason="pediu"),)), None
+
+    line = await world.ring(MARIA, answer=answer)
+    await line.begin_to_say("alô")
+    assert await line.first_words() == "Pronto, não ligamos mais."
+    async with world.demo.deps.database.tenant(world.account.row.tenant_id) as connection:
+        cursor = await connection.execute(
+            "SELECT scope FROM opt_outs WHERE contact_id = %s", (line.session.opened.contact_id,)
+        )
+        assert [row["scope"] for row in await cursor.fetchall()] == ["all"]
+    await line.listen()
+    assert line.then == "hang_up"
 
 
 # --- interruptions
