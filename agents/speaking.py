@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from domain.effects import ConfirmIdentity, CountIdentityTry, Effect, NoteFacts
-from domain.evidence import Finding, folded
+from domain.evidence import Finding
+from domain.folded_text import folded
 
 LONGEST_RUN = 160  # characters without the end of a sentence, then it is cut at a comma
 _SHORTEST_RUN = 40

@@ -9,7 +9,8 @@ from agents.offline.phrases import HUMAN_OFFER, contact_first_name, holder_name,
 from agents.offline.reading import Call, Turn
 from agents.offline.signals import Signal
 from domain import intents
-from domain.evidence import find_claims, split_sentences
+from domain.claims import find_claims
+from domain.sentences import split_sentences
 from domain.spoken_digits import figures_said
 from domain.spoken_hearing import only_hesitates
 from domain.wording import fold
