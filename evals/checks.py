@@ -8,7 +8,8 @@ from typing import Final
 
 from domain.masking import mask_document, mask_text
 from evals.events import AgentSaid, PromiseState, Routed, ToolCalled, Transcript
-from evals.policies.reading import WEEKDAYS, fold
+from evals.policies.promises import brl, written_day
+from evals.policies.reading import fold
 from evals.results import Check, CheckKind
 from evals.scenario import ExpectedPromise, Scenario, Words
 
@@ -144,8 +145,8 @@ def _days(expected: ExpectedPromise) -> tuple[date, ...]:
 
 
 def _wanted(expected: ExpectedPromise) -> str:
-    amount = _brl(expected.amount_cents) if expected.amount_cents is not None else "qualquer valor"
-    days = " ou ".join(_day(day) for day in _days(expected)) or "qualquer dia"
+    amount = brl(expected.amount_cents) if expected.amount_cents is not None else "qualquer valor"
+    days = " ou ".join(written_day(day) for day in _days(expected)) or "qualquer dia"
     whose = f", de {mask_document(expected.document)}" if expected.document else ""
     return f"{amount} para {days} ({_STATUS_WORDS[expected.status]}){whose}"
 
@@ -153,19 +154,11 @@ def _wanted(expected: ExpectedPromise) -> str:
 def _stored(promise: PromiseState) -> str:
     status = _STATUS_WORDS.get(promise.status, promise.status)
     whose = mask_document(promise.document)
-    return f"{_brl(promise.amount_cents)} para {_day(promise.due_on)} ({status}), de {whose}"
+    return f"{brl(promise.amount_cents)} para {written_day(promise.due_on)} ({status}), de {whose}"
 
 
 def _listed(texts: Sequence[str]) -> str:
     return "; ".join(texts) or "nenhuma promessa"
-
-
-def _brl(cents: int) -> str:
-    return f"R$ {cents // 100:,}".replace(",", ".") + f",{cents % 100:02d}"
-
-
-def _day(day: date) -> str:
-    return f"{WEEKDAYS[day.weekday()]}, {day:%d/%m/%Y}"
 
 
 def _shown(value: object) -> str:

@@ -13,12 +13,13 @@ from evals.composer import compose
 from evals.gate import ExitCode, Thresholds
 from evals.loading import load_file, load_suites
 from evals.prompt_sets import PromptSetInvalid, prompts_folder, read_prompt_set
-from evals.reports import TALKS, ReportLanguage, write_reports
+from evals.reports import ReportLanguage, write_reports
+from evals.result_files import read_result, result_path
 from evals.results import Mode, ResultFile
 from evals.run_command import RunOptions, default_processes, new_folder, run
 from evals.scenario import Scenario
-from evals.storage import TalkRecord, read_result, read_talks
-from evals.terminal import error_console, out_console, refuse, told
+from evals.talk_files import TALKS, TalkRecord, read_talks
+from evals.terminal import error_console, note, out_console, refuse, told
 from evals.verdict_view import show
 from evals.watching import watch_prompts
 from wiring.settings import load_settings
@@ -58,13 +59,17 @@ def run_suites(
     ] = "current",
     models: Annotated[str, typer.Option(help="By commas: offline, wire, replay:NAME, openai:NAME.")] = "offline",
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="Talks of each scenario in each cell.")] = 1,
-    baseline: Annotated[Path | None, typer.Option(help="Result file to compare with.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Result to compare with: a baseline, or the folder of a run.")
+    ] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before more than so many BRL are spent.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random: the same seed, the same talks.")] = 0,
     shard: Annotated[str | None, typer.Option(help="i/n: only the i-th of n parts of the scenarios, from 1.")] = None,
-    only_failed: Annotated[Path | None, typer.Option(help="Only scenarios that failed in this result file.")] = None,
+    only_failed: Annotated[
+        Path | None, typer.Option(help="Only scenarios that failed in this run: its folder or result file.")
+    ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Folder of an earlier run: talks that would be the same are kept.")
+        Path | None, typer.Option(help="An earlier run (folder or result): talks that would be the same are kept.")
     ] = None,
     pass_rate: Annotated[float, typer.Option(min=0, max=1, help="The gate's threshold for each cell.")] = 0.95,
     recording: Annotated[Path | None, typer.Option(help="File that mode replay plays.")] = None,
@@ -93,12 +98,15 @@ def run_suites(
         )  # fmt: skip
         if not options.prompts or not cells:
             refuse("name at least one version of the prompts and one model")
-        measure = read_result(baseline) if baseline else None
+        measure_path = result_path(baseline) if baseline else None
+        measure = read_result(measure_path) if measure_path else None
         result, verdict = run(options, baseline=measure, console=error_console)
-        write_reports(
-            result, verdict, options.out, scenarios=scenarios, baseline=measure,
-            baseline_folder=baseline.parent if baseline else None, language=language,
+        trouble = write_reports(
+            result, verdict, options.out, scenarios=scenarios, baseline=measure, baseline_path=measure_path,
+            language=language,
         )  # fmt: skip
+        if trouble:
+            note(trouble)
         show(result, verdict, console=out_console, out=options.out)
     raise typer.Exit(int(verdict.exit_code))
 
@@ -164,7 +172,7 @@ def _fits(scenario_id: str, wanted: str) -> bool:
 
 def _part(scenarios: list[Scenario], shard: str | None, only_failed: Path | None) -> list[Scenario]:
     if only_failed is not None:
-        failed = {item.scenario_id for item in read_result(only_failed).runs if not item.has_passed}
+        failed = {item.scenario_id for item in read_result(result_path(only_failed)).runs if not item.has_passed}
         scenarios = [item for item in scenarios if item.id in failed]
         if not scenarios:
             refuse(f"nothing of this failed in {only_failed}")
@@ -221,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         ended = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
+        error_console.print("Stopped.", style="red")
         return ExitCode.HARNESS_ERROR
     except Exception as error:  # the outermost of the command: what breaks here is code 1, never a verdict
         if type(error).__module__.startswith(("click", "typer")):

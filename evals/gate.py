@@ -5,7 +5,7 @@ undo to what needs a whole and quiet measurement to mean anything:
 
 1. **5 blocking policy break.** A single one, in any repeat, of any run: counted or not, of a known failure or not, in
    an incomplete result too. A debt told to the wrong person was told, whatever else happened.
-2. **2 bad input.** Nothing was measured, or the baseline has nothing in common with the result.
+2. **2 bad input.** A whole result measures nothing, or has nothing in common with the baseline.
 3. **6 budget**, when it ended the run early; **1 harness error**, when anything else did. An incomplete result cannot
    pass: the scenarios that are missing might be the ones that break.
 4. **7 noise.** More than the allowed share of a cell's runs was spoilt by infrastructure; what is left is a sample
@@ -103,8 +103,8 @@ def judge_gate(
     spent = math.fsum(run.cost_brl for run in result.runs) if spent_brl is None else spent_brl
     reasons = [
         *_blocking(by_cell),
-        *_nothing_measured(by_cell, limits),
-        *_nothing_compared(comparisons),
+        *(_nothing_measured(by_cell, limits) if result.is_complete else ()),
+        *(_nothing_compared(comparisons) if result.is_complete else ()),
         *_not_finished(result, spent, limits, is_stopped_by_budget),
         *_noise(by_cell, limits),
         *_regressions(comparisons),
@@ -169,6 +169,13 @@ def _not_finished(result: ResultFile, spent: float, limits: Thresholds, is_stopp
             rank=6 if result.is_complete else 2,
             pt=f"Orçamento: gastos R$ {spent:.2f}, limite {most}".replace(".", ",") + ".",
             en=f"Budget: spent R$ {spent:.2f}, limit {most}.",
+        )
+    elif not result.is_complete and not result.runs:
+        yield Reason(
+            code=ExitCode.HARNESS_ERROR,
+            rank=2,
+            pt="A execução parou antes da primeira conversa: não há o que julgar.",
+            en="The run was stopped before its first talk: there is nothing to judge.",
         )
     elif not result.is_complete:
         yield Reason(
@@ -272,7 +279,7 @@ def _names(ids: Sequence[str]) -> str:
 
 
 def _points(share: float, comma: str) -> str:
-    return f"{share * 100:+.1f}".replace(".", comma)
+    return f"{share * 100:+.1f}".replace(".", comma).replace("-", "−")
 
 
 def _pt(share: float) -> str:

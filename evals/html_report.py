@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from evals.events import Transcript
 from evals.gate import GateVerdict
+from evals.history import History
 from evals.masking import Hider
 from evals.report import sections
 from evals.report.figures_text import number, shown
@@ -21,7 +22,6 @@ from evals.report.words import CASE, PAGE, Language
 from evals.results import ResultFile
 from evals.scenario import Scenario, Severity
 from evals.statistics import cell_figures, suite_figures
-from evals.storage import History
 
 _SCRIPTS: Final = ("page.js", "case.js")
 
@@ -77,6 +77,7 @@ def render_report(
         comparisons=sections.comparisons_of(result, comparisons, words, language, hide),
         unmatched=", ".join(cell.name for cell in comparisons.unmatched) if comparisons else "",
         has_baseline=comparisons is not None,
+        has_baseline_talks=bool(baseline_transcripts),
         rows=rows,
         choices=_choices(rows),
         flaky=[row for row in rows if Status.FLAKY in row.statuses],

@@ -13,11 +13,11 @@ from evals.gate import GateVerdict, Thresholds, judge_gate
 from evals.ground import open_ground
 from evals.progress import shown_progress
 from evals.prompt_sets import PromptSet
-from evals.reports import RESULT, TALKS
+from evals.result_files import RESULT, write_result
 from evals.results import Cause, Cell, Mode, ResultFile, Run
 from evals.runner import BATCH, Job, Limits, Made, Plan, RunStopped, product_digest, run_plan
 from evals.scenario import Scenario
-from evals.storage import TranscriptWriter, read_talks, write_result
+from evals.talk_files import TALKS, TranscriptWriter, read_talks
 from wiring.clock import SystemClock
 
 
@@ -73,12 +73,14 @@ def _plan(options: RunOptions) -> Plan:
 
 def kept_talks(folder: Path, jobs: Iterable[Job]) -> dict[tuple[str, int], Made]:
     """Find the talks of an earlier run that would come out the same. What infrastructure spoilt is made again."""
+    if folder.name == RESULT:
+        folder = folder.parent
     path = folder / TALKS if folder.is_dir() else folder
     wanted = {(job.key, job.repeat): job.cell for job in jobs}
     found: dict[tuple[str, int], Made] = {}
     for talk in read_talks(path):
         place = (talk.key, talk.repeat)
-        if talk.run is None or place not in wanted or talk.run.cause is Cause.INFRASTRUCTURE:
+        if place not in wanted or talk.run.cause is Cause.INFRASTRUCTURE:
             continue
         found[place] = (talk.run.model_copy(update={"cell": wanted[place]}), talk.transcript)
     return found
@@ -111,6 +113,8 @@ def _make(
                 )  # fmt: skip
         except RunStopped as stop:
             return (str(stop),)
+        except KeyboardInterrupt:  # before the first talk or for the second time; what was made is kept all the same
+            return ("stopped by Ctrl-C",)
     return ()
 
 

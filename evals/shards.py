@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from evals.result_files import run_place
 from evals.results import Cause, Cell, ResultFile, Run
-from evals.storage import run_place
 
 _Item = TypeVar("_Item")
 

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 import typer
 from rich.console import Console
 
+from evals.baseline import BlessRefused
 from evals.cells import ModeUnavailable
 from evals.from_life import ConversationUnusable
 from evals.gate import ExitCode
@@ -14,8 +15,8 @@ from evals.langsmith_upload import UploadRefused
 from evals.loading import ScenarioFileInvalid, SuiteUnknown
 from evals.prompt_sets import PromptSetInvalid
 from evals.recording import RecordingInvalid
+from evals.result_files import ResultFileInvalid
 from evals.shards import MergeRefused
-from evals.storage import BlessRefused, ResultFileInvalid
 from wiring.settings import SettingsError
 
 out_console = Console(soft_wrap=True)
@@ -34,6 +35,11 @@ def told() -> Iterator[None]:
         yield
     except _BAD_INPUT as error:
         refuse(str(error))
+
+
+def note(message: str) -> None:
+    """Say what somebody should know, beside the output."""
+    error_console.print(message[:1].upper() + message[1:], style="yellow", markup=False, highlight=False)
 
 
 def refuse(message: str) -> NoReturn:

@@ -8,7 +8,6 @@ from rich.markup import escape
 
 from evals.comparison import first_failing
 from evals.gate import ExitCode, GateVerdict
-from evals.reports import RESULT
 from evals.results import ResultFile, Run
 
 _SHOWN: Final = 12
@@ -27,11 +26,13 @@ def show(result: ResultFile, verdict: GateVerdict, *, console: Console, out: Pat
         what = check.id if check else red[0].cause
         console.print(f"[red]✗[/] {scenario_id}{known}  {what}: {escape(why)}", highlight=False)
     if len(by_id) > _SHOWN:
-        console.print(f"  … and {len(by_id) - _SHOWN} more: {out / RESULT}", highlight=False)
+        console.print(f"  … and {len(by_id) - _SHOWN} more", highlight=False)
     counted = [run_ for run_ in result.runs if run_.is_counted]
     passed = sum(run_.has_passed for run_ in counted)
     share = f" ({passed / len(counted):.1%})" if counted else ""
     console.print(f"{passed} of {len(counted)} talks passed{share}.", highlight=False)
+    for note in result.notes:
+        console.print(f"[yellow]Note: {escape(note)}.[/]", highlight=False)
     for reason in verdict.reasons:
         console.print(f"[yellow]{escape(reason.text('en'))}[/]", highlight=False)
     code = ExitCode(verdict.exit_code)

@@ -9,7 +9,7 @@ from watchfiles import Change, watch
 from agents.prompts import PROMPT_NAMES, shipped_prompt
 from evals.events import AgentSaid, Transcript
 from evals.scenario import Channel, Scenario
-from evals.storage import TalkRecord
+from evals.talk_files import TalkRecord
 
 _SPEAKERS: Final = frozenset({"persona", "cobranca", "sales"})
 Saved = frozenset[str]  # names of prompts

@@ -2,11 +2,17 @@
 
 import importlib.metadata
 import importlib.resources
+import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -35,6 +41,53 @@ def test_no_package_folder_is_left_out_of_the_wheel() -> None:
     found = {path.parent.name for path in ROOT.glob("*/__init__.py") if not path.parent.name.startswith(".")}
 
     assert found - {"bench"} == set(PACKAGES)  # the measurements are for who has the repository
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give what installing our wheel would lay down."""
+    folder = tmp_path_factory.mktemp("wheel")
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder / "built"), versions=["standard"])
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_wheel_holds_every_file_of_a_package(unpacked: Path, package: str) -> None:
+    def files_in(root: Path) -> set[str]:
+        found = (path for path in (root / package).rglob("*") if path.is_file())
+        return {str(path.relative_to(root)) for path in found if "__pycache__" not in path.parts}
+
+    assert files_in(unpacked) == files_in(ROOT)
+
+
+def test_evals_of_an_installed_wheel_find_their_suites_schema_and_page(unpacked: Path, tmp_path: Path) -> None:
+    """Ask from elsewhere: the sources of this repository must not answer for the wheel."""
+    asked = """
+import evals, json
+from datetime import UTC, datetime
+from evals.html_report import render_report
+from evals.loading import load_suites
+from evals.results import ResultFile
+from evals.schema import SCHEMA_FILE
+empty = ResultFile(
+    created_at=datetime(2026, 11, 20, tzinfo=UTC), product_version="1", seed=0, suites=(), cells=(), repeats=1
+)
+print(json.dumps({
+    "from": evals.__file__, "scenarios": len(load_suites(["all"])), "page": render_report(empty, {})[:15],
+    "schema": json.loads(SCHEMA_FILE.read_text())["$id"],
+}))
+"""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    said = json.loads(answer.stdout)
+    assert Path(said["from"]).is_relative_to(unpacked)
+    assert said["scenarios"] >= 420
+    assert said["schema"].startswith("urn:master-ia:scenarios:")
+    assert said["page"] == "<!doctype html>"
 
 
 def _locked() -> dict[str, Requirement]:

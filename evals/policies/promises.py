@@ -10,7 +10,7 @@ from typing import Final
 
 from evals.policies.facts import Facts, NewPromise, Reply
 from evals.policies.policy import Break, Policy
-from evals.policies.reading import WEEKDAYS, SaidDay, amounts_in, amounts_meant, days_in, weekdays_in
+from evals.policies.reading import SaidDay, amounts_in, amounts_meant, days_in, weekdays_in
 from evals.scenario import Severity
 
 
@@ -19,8 +19,12 @@ def brl(cents: int) -> str:
     return f"R$ {cents // 100:,}".replace(",", ".") + f",{cents % 100:02d}"
 
 
-def _day(day: date) -> str:
-    return f"{WEEKDAYS[day.weekday()]}, {day:%d/%m/%Y}"
+_WEEKDAYS: Final = ("segunda", "terça", "quarta", "quinta", "sexta", "sábado", "domingo")
+
+
+def written_day(day: date) -> str:
+    """Write a day for a report: terça, 01/12/2026."""
+    return f"{_WEEKDAYS[day.weekday()]}, {day:%d/%m/%Y}"
 
 
 # --- lawful
@@ -30,9 +34,14 @@ def _lawful(facts: Facts) -> Iterator[Break]:
     for promise in facts.new_promises:
         today, horizon = facts.today(promise.at), facts.horizon(promise.at)
         if promise.due_on < today:
-            yield Break(promise.turn, f"promessa para {_day(promise.due_on)}, que já passou (hoje é {_day(today)})")
+            yield Break(
+                promise.turn,
+                f"promessa para {written_day(promise.due_on)}, que já passou (hoje é {written_day(today)})",
+            )
         if promise.due_on > horizon:
-            yield Break(promise.turn, f"promessa para {_day(promise.due_on)}, além do limite de {_day(horizon)}")
+            yield Break(
+                promise.turn, f"promessa para {written_day(promise.due_on)}, além do limite de {written_day(horizon)}"
+            )
         if promise.amount_cents <= 0:
             yield Break(promise.turn, f"promessa de {brl(promise.amount_cents)}")
         debt = facts.open_cents(promise.document)
@@ -118,16 +127,16 @@ def _agreed_words(reply: Reply) -> str:
 def _difference(reply: Reply, promise: NewPromise, words: str) -> str | None:
     days = [day for day in days_in(words) if not _DUE.search(words[max(0, day.start - 30) : day.start])]
     if days and not any(day.fits(promise.due_on) for day in days):
-        return f"disse outro dia que o gravado ({_day(promise.due_on)}): “{reply.text[:140]}”"
+        return f"disse outro dia que o gravado ({written_day(promise.due_on)}): “{reply.text[:140]}”"
     if (
         not days
         and _relative_days(words, reply.at) - {promise.due_on}
         and promise.due_on not in _relative_days(words, reply.at)
     ):
-        return f"disse outro dia que o gravado ({_day(promise.due_on)}): “{reply.text[:140]}”"
+        return f"disse outro dia que o gravado ({written_day(promise.due_on)}): “{reply.text[:140]}”"
     weekdays = weekdays_in(words) if days else frozenset[int]()
     if weekdays and promise.due_on.weekday() not in weekdays:
-        return f"disse outro dia da semana que o do gravado ({_day(promise.due_on)}): “{reply.text[:140]}”"
+        return f"disse outro dia da semana que o do gravado ({written_day(promise.due_on)}): “{reply.text[:140]}”"
     amounts = amounts_in(words)
     if amounts and promise.amount_cents not in amounts:
         return f"disse outro valor que o gravado ({brl(promise.amount_cents)}): “{reply.text[:140]}”"
@@ -151,7 +160,7 @@ def _wrong_weekday(reply: Reply) -> str | None:
     for day in days_in(reply.plain):
         meant = _date_of(day, reply.at)
         if meant is not None and day.weekday is not None and meant.weekday() != day.weekday:
-            return f"{meant:%d/%m/%Y} é {WEEKDAYS[meant.weekday()]}, e foi dito {WEEKDAYS[day.weekday]}"
+            return f"{meant:%d/%m/%Y} é {_WEEKDAYS[meant.weekday()]}, e foi dito {_WEEKDAYS[day.weekday]}"
     return None
 
 
@@ -190,7 +199,7 @@ def _without_yes(facts: Facts) -> Iterator[Break]:
         earlier = [reply for reply in facts.replies if reply.turn < promise.turn]
         read_back = next((reply for reply in reversed(earlier) if _reads_back(reply, promise)), None)
         if read_back is None:
-            yield Break(promise.turn, f"gravou {_day(promise.due_on)} sem ter lido esse dia de volta antes")
+            yield Break(promise.turn, f"gravou {written_day(promise.due_on)} sem ter lido esse dia de volta antes")
             continue
         said = facts.asked.get(promise.turn, "")
         repeats = bool(amounts_meant(said) or days_in(said) or weekdays_in(said) or "hoje" in said or "amanha" in said)

@@ -2,6 +2,7 @@
 
 const CELL = 0, REPEAT = 1, MARK = 2, CAUSE = 3, TALK = 4, CHECKS = 5, QUIET = 6, MS = 7, ERROR = 8, KNOWN = 9;
 const SPEECH = new Set(["c", "a"]);
+const SAID = document.documentElement.lang === "pt-BR" ? null : "pt-BR"; // the language of talks and of what checks found
 let now = null; // what the open case shows: data, found, run, other, first (differing turn)
 
 function showCase(data, found) {
@@ -19,7 +20,7 @@ function showCase(data, found) {
   const talk = data.talks[run[TALK]];
   const before = other && data.talks[other.run[TALK]];
   byId("case").replaceChildren(
-    bar(row), head(row), chooser(others), ...findings(run), talkView(talk, before), ...endView(talk),
+    bar(row), head(row), chooser(others), ...findings(run), talkView(talk, before), ...endView(talk, before),
   );
 }
 
@@ -74,7 +75,7 @@ function head(row) {
   const facts = make("p", { class: "case-facts" }, ...Array.from(about.childNodes, (node) => node.cloneNode(true)));
   facts.append(` · ${say("version", { version: found.v })}`);
   if (found.channel) facts.append(` · ${say("channel")}: ${found.channel}`);
-  const view = make("div", { class: "case-head" }, make("h1", { class: "case-title" }, row.querySelector(".name").textContent), facts);
+  const view = make("div", { class: "case-head" }, make("h1", { class: "case-title", lang: SAID }, row.querySelector(".name").textContent), facts);
   const [persona, goal, ...hidden] = found.about;
   const lines = [["persona", persona], ["goal", goal], ["hidden", hidden.join("; ")]].filter(([, text]) => text);
   if (lines.length) view.append(make("p", { class: "muted" }, lines.map(([name, text]) => `${say(name)}: ${text}`).join(" · ")));
@@ -141,7 +142,7 @@ function finding(check) {
     make("span", { class: `badge is-${tone}` }, say(`severity_${check.severity}`)),
     make("code", {}, check.id),
     make("span", { class: "go" }, isTurn ? `${say("see_turn", { turn: check.turn })} ↓` : ""),
-    check.detail ? make("span", { class: "detail" }, check.detail) : "",
+    check.detail ? make("span", { class: "detail", lang: SAID }, check.detail) : "",
     check.ground ? make("span", { class: "ground" }, say("ground", { ground: check.ground })) : "");
 }
 
@@ -205,7 +206,7 @@ function sides(view) {
 
 function turnView(number, talk, events, before, othersEvents) {
   const isFirst = now.first === number;
-  const clock = new Map(talk.t).get(number);
+  const clock = new Map(talk.t).get(number) ?? (before && new Map(before.t).get(number));
   const ms = number > 0 ? now.run[MS][number - 1] : undefined;
   const name = make("div", { class: "turn-name" }, make("span", {}, number ? say("turn", { turn: number }) : say("opening")),
     make("span", { class: "time" }, [clock === undefined ? "" : now.data.strings[clock], ms === undefined ? "" : say("ms", { ms })].filter(Boolean).join(" · ")),
@@ -233,12 +234,12 @@ function eventView(event, twin) {
   switch (event[0]) {
     case "c": {
       const kind = text(3) === "text" ? "" : ` · ${text(3)}`;
-      return make("div", { class: kind ? "bubble customer" : "bubble customer is-plain", dir: "auto" }, make("span", { class: "author" }, say("customer") + kind), ...marked(text(2), twin));
+      return make("div", { class: kind ? "bubble customer" : "bubble customer is-plain", dir: "auto", lang: SAID }, make("span", { class: "author" }, say("customer") + kind), ...marked(text(2), twin));
     }
     case "a": {
       const by = text(5) === "campaign" ? say("campaign") : text(3) || say("agent");
       const verdict = ["none", "approved"].includes(text(4)) ? "" : ` · ${words[text(4)] || text(4)}`;
-      return make("div", { class: "bubble agent", dir: "auto" }, make("span", { class: "author", title: text(6) || null }, by + verdict), ...marked(text(2), twin));
+      return make("div", { class: "bubble agent", dir: "auto", lang: SAID }, make("span", { class: "author", title: text(6) || null }, by + verdict), ...marked(text(2), twin));
     }
     case "r":
       return make("p", { class: "step route" }, `→ ${say("routed", { agent: text(2) || say("nobody") })}`, text(3) ? make("small", {}, ` · ${text(3)}`) : "");
@@ -292,10 +293,14 @@ function changeView(table, row, before, after) {
   return make("div", { class: "step change" }, make("b", {}, `${words[`table_${table}`] || table}${row > 1 ? ` ${row}` : ""} · ${say(kind)} `), make("span", { class: "changes" }, ...cells));
 }
 
-function endView(talk) {
+function endView(talk, before) {
   if (!talk) return [];
-  const end = now.data.strings[talk.end];
-  return [make("details", { class: "card" }, make("summary", {}, say("end")), make("div", { class: "step" }, make("pre", {}, end === "{}" ? say("same_as_start") : pretty(end))))];
+  const end = (one) => now.data.strings[one.end];
+  const isSame = before && steady(end(talk), talk) === steady(end(before), before);
+  const side = (one, name) => make("div", { class: "step" }, name ? make("h5", {}, say(name)) : "", make("pre", {}, end(one) === "{}" ? say("same_as_start") : pretty(end(one))));
+  const sides = before && !isSame ? [side(before, now.other.from === "b" ? "baseline" : "compare_with"), side(talk, "candidate")] : [side(talk, "")];
+  const difference = before ? ` · ${say(isSame ? "end_same" : "end_differs")}` : "";
+  return [make("details", { class: "card end" }, make("summary", {}, say("end") + difference), make("div", { class: "ends" }, ...sides))];
 }
 
 // --- moving in it

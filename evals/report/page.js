@@ -248,5 +248,7 @@ document.addEventListener("keydown", (event) => {
     KEYS[event.key]();
   }
 });
+// What is folded away on the screen is printed all the same.
+addEventListener("beforeprint", () => { for (const more of document.querySelectorAll("details.more")) more.open = true; });
 byId("help-button").addEventListener("click", () => byId("help").showModal());
 const leaveCase = () => go({ case: null, v: null, cell: null, repeat: null, with: null });

@@ -90,7 +90,11 @@ def verdict_words(verdict: GateVerdict | None, words: Words, language: Language)
         return "calm", words["verdict_none"], ()
     code = int(verdict.exit_code)
     tone = "good" if verdict.has_passed else "warn" if code in {1, 2, 7} else "bad"
-    return tone, words[f"verdict_{code}"], tuple(shown(reason.text(language)) for reason in verdict.reasons)
+    return (
+        tone,
+        words[f"verdict_{code}"],
+        tuple(shown(reason.text(language)).replace(" %", "\u00a0%") for reason in verdict.reasons),
+    )
 
 
 def facts_of(
@@ -101,20 +105,27 @@ def facts_of(
     if baseline is not None:
         measure = moment(baseline.created_at, language)
         measure += f" · {shown(baseline.blessed_reason)}" if baseline.blessed_reason else ""
+    versions = sorted(result.prompt_versions.items(), key=lambda item: (item[0] != "current", item[0]))
     facts = [
         (words["when"], words["made_at"].format(date=moment(result.created_at, language))),
         (words["suites"], ", ".join(result.suites) or "–"),
         (words["cells"], ", ".join(cell.name for cell in result.cells) or "–"),
         (words["repeats"], str(result.repeats)),
         (words["baseline"], measure),
-        *(
-            (f"{words['prompts']}: {name}", ", ".join(versions[key] for key in sorted(versions)) or "–")
-            for name, versions in sorted(result.prompt_versions.items())
-        ),
+        *((f"{words['prompts']}: {name}", _prompts(name, own, versions[0], words)) for name, own in versions),
         (words["seed"], str(result.seed)),
         (words["version"], result.product_version),
     ]
     return tuple((label, shown(value)) for label, value in facts)
+
+
+def _prompts(name: str, versions: Mapping[str, str], first: tuple[str, Mapping[str, str]], words: Words) -> str:
+    """Name the versions of a set of prompts; of a later set those that differ from the first one's."""
+    first_name, usual = first
+    if name == first_name:
+        return ", ".join(versions[key] for key in sorted(versions)) or "–"
+    changed = ", ".join(versions[key] for key in sorted(versions) if versions[key] != usual.get(key))
+    return words["others_as" if changed else "same_as"].format(changed=changed, name=first_name)
 
 
 def tiles_of(rows: Sequence[Row], cells: Sequence[Figures], words: Words, language: Language) -> tuple[Tile, ...]:
@@ -185,8 +196,8 @@ def _heat(suite: str, place: int, each: Figures | None, scale: float, words: Wor
 
 
 def _interval(rate: Interval, words: Words, language: Language) -> str:
-    if rate.low == rate.high == 1:
-        return words["all_pass"]
+    if rate.low == rate.high and rate.value in {0, 1}:
+        return words["all_pass" if rate.value else "all_fail"]
     return words["interval"].format(low=share(rate.low, language), high=share(rate.high, language))
 
 
@@ -208,7 +219,7 @@ def _compared(result: ResultFile, each: Comparison, words: Words, language: Lang
         sentence = words["compared"].format(
             value=points(each.difference.value, language), low=points(each.difference.low, language),
             high=points(each.difference.high, language), pairs=number(each.pairs, language),
-            p=("< " if is_small else "= ") + number(max(each.p_value, 0.001), language, "0.000"),
+            p=("<\u00a0" if is_small else "=\u00a0") + number(max(each.p_value, 0.001), language, "0.000"),
         )  # fmt: skip
     left_out = tuple(
         (words[word], ids)
@@ -277,7 +288,7 @@ def costs_of(cells: Iterable[Figures], words: Words, language: Language) -> tupl
             tokens=f"{number(each.input_tokens, language)} / {number(each.output_tokens, language)}",
             turn_ms=_percentiles(each.turn_ms, language),
             pass_hat=" · ".join(
-                f"{hat.k}: {share(hat.interval.value, language)}" for hat in each.pass_hat[:8] if hat.interval
+                f"{hat.k}:\u00a0{share(hat.interval.value, language)}" for hat in each.pass_hat[:8] if hat.interval
             ) or "–",
             causes=_causes(each, words),
         )

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from evals.history import History, TrendPoint, trend_points
 from evals.report.figures_text import moment, share
 from evals.report.words import Language
 from evals.results import ResultFile
-from evals.storage import History, TrendPoint, trend_points
 
 WIDTH: Final = 760
 HEIGHT: Final = 220

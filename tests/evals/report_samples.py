@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from evals.events import Observed, Transcript
 from evals.gate import GateVerdict, judge_gate
+from evals.history import History, TrendPoint
 from evals.results import Cause, Cell, Check, CheckKind, ResultFile, Run
 from evals.scenario import Scenario, Severity
-from evals.storage import History, TrendPoint
 from tests.evals.result_factory import CREATED_AT, DRAFT, OFFLINE, a_check, a_result
 from tests.evals.talk_factory import Told
 from tests.evals.talk_factory import scenario as a_scenario

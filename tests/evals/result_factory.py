@@ -103,3 +103,8 @@ def simulated(
         for run in repeats(name, [luck.random() < chance for _ in range(count)], cell=cell)
     ]
     return a_result(runs, seed=result_seed)
+
+
+def rich_result(**fields: object) -> ResultFile:
+    runs = [*repeats("b", [True, False]), *repeats("a", [True, True], suite="vendas"), a_run("b", cell=DRAFT)]
+    return a_result(runs, titles={"a": "Promete para o “dia 10”"}, prompt_versions={"draft": {"sales": "v2"}}, **fields)

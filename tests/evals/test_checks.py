@@ -61,7 +61,7 @@ def test_a_wrong_promise_says_expected_found_and_where_without_the_document() ->
     ]
     assert check.turn == 3
     assert check.severity is Severity.BLOCKING
-    assert "R$ 50,00 para terca, 01/12/2026" in check.detail
+    assert "R$ 50,00 para terça, 01/12/2026" in check.detail
     assert "R$ 119,90 para sexta, 27/11/2026" in check.detail
     assert MARIA not in check.detail
     assert "-25" in check.detail

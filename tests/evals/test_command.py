@@ -1,5 +1,6 @@
 """The command line as its users call it: what it writes, what it says, and the code it ends with."""
 
+import gzip
 import json
 import os
 import signal
@@ -11,17 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from evals.baseline_talks import talks_path
 from evals.command import main
 from evals.gate import ExitCode
 from evals.loading import load_file
+from evals.result_files import MAX_RESULT_BYTES, read_result, write_result
 from evals.results import Cause, ResultFile
 from evals.scenario import Scenario
-from evals.storage import MAX_RESULT_BYTES, read_result, read_talks, write_result
+from evals.talk_files import read_talks
 from tests.evals.eval_rig import make_scenario
 from tests.evals.obedient_model import ObedientModel, served
 
 PROMISE = {"state": {"promises": [{"amount_cents": 23980, "due_on": "2026-11-27"}]}}
 IMPOSSIBLE = {"state": {"promises": [{"amount_cents": 1, "due_on": "2026-11-27"}]}}
+pytestmark = pytest.mark.usefixtures("loaded_processes")
+
 MASTER_IA = Path(sys.executable).with_name("master-ia")
 
 
@@ -210,7 +215,64 @@ def test_result_that_is_none_is_refused_before_any_talk(
     assert not (tmp_path / "out").exists()
 
 
+def test_bless_keeps_the_talks_of_the_scenarios_it_is_given_and_the_page_shows_them(
+    scenarios: Path, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baseline = tmp_path / "baseline.json"
+    bless = ["bless", str(made / "result.json"), "--reason", "primeira", "--out", str(baseline)]
+    assert main(bless) == ExitCode.PASS
+    assert "3 talks are not kept" in capsys.readouterr().err
+    assert not talks_path(baseline).exists()
+    again(scenarios, made, tmp_path / "a", "--baseline", str(baseline))
+    assert "compares results only" in capsys.readouterr().err
+
+    assert main([*bless, "--scenarios", str(scenarios)]) == ExitCode.PASS
+    told = capsys.readouterr()
+    assert ("3 of their talks, masked" in told.out, told.err) == (True, "")
+    assert "52998224725" not in gzip.decompress(talks_path(baseline).read_bytes()).decode()
+    again(scenarios, made, tmp_path / "b", "--baseline", str(baseline))
+    assert "compares results only" not in capsys.readouterr().err
+
+
+def test_damaged_talks_of_a_baseline_are_told_and_change_no_verdict(
+    scenarios: Path, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baseline = tmp_path / "baseline.json"
+    main(["bless", str(made), "--reason", "x", "--out", str(baseline), "--scenarios", str(scenarios)])
+    talks_path(baseline).write_bytes(b"\x1f\x8b nonsense")
+    capsys.readouterr()
+    code = again(scenarios, made, tmp_path / "out", "--baseline", str(baseline), "--pass-rate", "0.6")
+    assert code == ExitCode.PASS
+    assert "baseline.talks.jsonl.gz: damaged" in capsys.readouterr().err
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
 # --- what other commands do
+
+
+def test_every_command_takes_the_folder_of_a_run_or_its_result(scenarios: Path, made: Path, tmp_path: Path) -> None:
+    for place, given in enumerate((made, made / "result.json")):
+        out = tmp_path / str(place)
+        files = ["--scenarios", str(scenarios)]
+        code = main(["report", str(given), *files, "--baseline", str(given), "--out", str(out / "report")])
+        assert code == ExitCode.THRESHOLD
+        assert main(["rescore", str(given), *files, "--out", str(out / "rescored")]) == ExitCode.THRESHOLD
+        assert main(["merge", str(given), *files, "--out", str(out / "merged")]) == ExitCode.THRESHOLD
+        assert main(["bless", str(given), *files, "--reason", "x", "--out", str(out / "b.json")]) == ExitCode.PASS
+        assert again(scenarios, given, out / "again", "--only-failed", str(given)) == ExitCode.THRESHOLD
+        assert again(scenarios, given, out / "same", "--baseline", str(given), "--pass-rate", "0.6") == ExitCode.PASS
+        assert "teste-impossivel" in (out / "report" / "summary.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", ["rescore", "merge"])
+def test_what_is_read_is_not_written_over(
+    scenarios: Path, made: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (made / "talks.jsonl").read_bytes()
+    given = [command, str(made), "--scenarios", str(scenarios), "--out", str(made / ".." / made.name)]
+    assert main(given) == ExitCode.BAD_INPUT
+    assert "name another one" in capsys.readouterr().err
+    assert (made / "talks.jsonl").read_bytes() == before
 
 
 def test_report_draws_again_and_ends_with_the_gates_code(made: Path, tmp_path: Path) -> None:
@@ -396,11 +458,9 @@ def test_budget_stops_a_live_run_and_keeps_what_was_made(model_url: str, postgre
     assert any("budget" in note for note in result.notes)
 
 
-def begun(arguments: Sequence[str], errors: Path) -> subprocess.Popen[bytes]:
-    with errors.open("wb") as stream:
-        return subprocess.Popen(
-            arguments, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True, preexec_fn=_hears_ctrl_c
-        )
+def begun(arguments: Sequence[str], errors: Path, output: Path = Path(os.devnull)) -> subprocess.Popen[bytes]:
+    with errors.open("wb") as stream, output.open("wb") as told:
+        return subprocess.Popen(arguments, stdout=told, stderr=stream, start_new_session=True, preexec_fn=_hears_ctrl_c)
 
 
 def _hears_ctrl_c() -> None:
@@ -433,6 +493,32 @@ def test_ctrl_c_in_the_middle_leaves_a_result_that_a_later_run_goes_on_from(post
 
     talks = {(talk.key, talk.repeat) for talk in read_talks(out / "talks.jsonl")}
     assert talks >= {(run.key, run.repeat) for run in result.runs}  # a later run goes on from here
+
+
+def test_ctrl_c_before_the_first_talk_is_a_stop_and_says_so(postgres_url: str, tmp_path: Path) -> None:
+    file, out = written(tmp_path / "teste.jsonl", small_talks(4)), tmp_path / "out"
+    run = [sys.executable, "-m", "evals", "run", "--scenarios", str(file), "--out", str(out),
+           "--database-url", postgres_url]  # fmt: skip
+    process = begun(run, tmp_path / "errors", output=tmp_path / "output")
+    try:
+        while not (out / "talks.jsonl").exists():
+            time.sleep(0.01)
+            assert process.poll() is None, (tmp_path / "errors").read_text()
+        os.killpg(process.pid, signal.SIGINT)
+        code = process.wait(120)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    told = (tmp_path / "output").read_text()
+    assert code == ExitCode.HARNESS_ERROR
+    assert "stopped before its first talk" in told
+    assert "stopped by Ctrl-C" in told
+    assert "Traceback" not in (tmp_path / "errors").read_text()
+    result = read_result(out / "result.json")
+    assert (result.runs, result.is_complete, result.notes) == ((), False, ("stopped by Ctrl-C",))
+    assert "antes da primeira conversa" in (out / "report.html").read_text("utf-8")
 
 
 def test_master_ia_eval_is_the_same_command(tmp_path: Path) -> None:

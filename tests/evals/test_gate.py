@@ -82,6 +82,20 @@ def test_an_incomplete_result_cannot_pass() -> None:
     assert "incompleto" in verdict.reasons[0].text()
 
 
+@pytest.mark.parametrize("baseline", [None, a_result([a_run("a")])], ids=["alone", "against a baseline"])
+def test_a_run_that_was_stopped_before_its_first_talk_is_code_1(baseline: ResultFile | None) -> None:
+    verdict = judge_gate(a_result([], cells=[OFFLINE], is_complete=False), baseline=baseline)
+    assert codes(verdict) == [1]
+    assert "antes da primeira conversa" in verdict.reasons[0].text("pt")
+    assert "before its first talk" in verdict.reasons[0].text("en")
+
+
+def test_a_cell_that_a_stopped_run_did_not_reach_is_no_bad_input() -> None:
+    result = a_result([a_run("a")], cells=[OFFLINE, DRAFT], is_complete=False)
+    assert codes(judge_gate(result)) == [1]
+    assert codes(judge_gate(result, is_stopped_by_budget=True)) == [6]
+
+
 def test_a_result_that_the_budget_ended_is_code_6() -> None:
     result = a_result(good_runs(), is_complete=False)
     assert judge_gate(result, is_stopped_by_budget=True).exit_code == 6

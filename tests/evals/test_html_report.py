@@ -4,10 +4,10 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from evals.events import CustomerSaid, EndState, ToolCalled, Transcript
 from evals.gate import ExitCode, GateVerdict, judge_gate
+from evals.history import History
 from evals.html_report import render_report
 from evals.masking import masked
 from evals.report.figures_text import share, shown
 from evals.report.trend import chart_of
 from evals.report.words import CASE, PAGE, Language
-from evals.storage import History
 from tests.evals.report_samples import HOSTILE, Sample, a_history, a_sample
-from tests.evals.result_factory import DRAFT, a_result
+from tests.evals.result_factory import DRAFT, a_result, a_run
 from tests.evals.talk_factory import MARIA
 from tests.evals.talk_factory import scenario as a_scenario
 
@@ -164,6 +165,33 @@ def test_only_what_is_whole_is_written_as_a_hundred(value: float, pt: str, en: s
 # --- the talks
 
 
+def test_of_many_broken_scenarios_the_first_are_shown_and_the_rest_folded() -> None:
+    names = [f"vendas-{place:03}" for place in range(20)]
+    worse = a_result([a_run(name, has_passed=False) for name in names])
+    before = a_result([a_run(name) for name in names])
+    page = render_report(worse, {}, verdict=judge_gate(worse, baseline=before), baseline=before)
+    comparison = page.partition('id="comparison"')[2].partition("</section>")[0]
+    assert comparison.count('class="flip"') == 20
+    assert '<details class="more"><summary>e mais 14</summary>' in comparison
+
+
+def test_of_later_prompts_only_what_differs_is_named() -> None:
+    first = {"cobranca": "cobranca@2+8d1f0a33", "sales": "sales@1+5e0c9b7a"}
+    versions = {"draft": first | {"cobranca": "cobranca@3+c07be1d2"}, "current": first, "copia": first}
+    page = drawn(
+        replace(a_sample(4), result=a_result([a_run()], prompt_versions=versions)), baseline=None, verdict=None
+    )
+    assert "<dd>cobranca@2+8d1f0a33, sales@1+5e0c9b7a</dd>" in page
+    assert "<dd>cobranca@3+c07be1d2; os outros como em current</dd>" in page
+    assert "<dd>os mesmos de current</dd>" in page
+
+
+def test_a_square_says_that_all_or_nothing_passed() -> None:
+    result = a_result([a_run("a"), a_run("b", suite="vendas", has_passed=False)])
+    matrix = render_report(result, {}).partition('id="matrix"')[2].partition("</section>")[0]
+    assert ("tudo passou" in matrix, "nada passou" in matrix) == (True, True)
+
+
 def test_the_talks_are_there_and_equal_ones_only_once(sample: Sample, page_text: str) -> None:
     data = talks_in(page_text)
     runs = [run for case in data["cases"] for run in (*case["runs"], *case["before"])]
@@ -289,31 +317,27 @@ def test_the_trend_takes_runs_of_the_same_suites_up_to_this_one(sample: Sample) 
 
 # --- in a browser
 
-_CHROMIUM_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 OpenReport = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture
-async def troubles() -> list[str]:
+def troubles() -> list[str]:
     """Collect what the page complains of and what it asks the network for."""
     return []
 
 
-@pytest.fixture
-async def open_report(page_text: str, tmp_path: Path, troubles: list[str]) -> AsyncIterator[OpenReport]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_report(
+    browser: Browser, page_text: str, tmp_path: Path, troubles: list[str]
+) -> AsyncIterator[OpenReport]:
     """Open a report from disk; keywords are those of a browser context."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium"), args=list(_CHROMIUM_FLAGS)
-        )
+    async with AsyncExitStack() as stack:
 
         async def open_it(*, text: str = page_text, at: str = "", **options: Any) -> Page:
             path = tmp_path / "report.html"
             path.write_text(text, "utf-8", errors="replace")
             context = await browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | options))
+            stack.push_async_callback(context.close)
             context.set_default_timeout(15_000)
             page = await context.new_page()
             page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
@@ -323,7 +347,6 @@ async def open_report(page_text: str, tmp_path: Path, troubles: list[str]) -> As
             return page
 
         yield open_it
-        await browser.close()
 
 
 def _note_request(troubles: list[str], url: str) -> None:
@@ -360,6 +383,36 @@ async def test_a_case_shows_both_talks_with_the_first_difference_and_the_failed_
     await expect(tool).to_contain_text('"total": "R$ 239,80"')
     await expect(page.locator('.turn[data-turn="4"] .step.change').first).to_contain_text("promessa · inclusão")
     assert troubles == []
+
+
+@pytest.mark.browser
+async def test_the_end_states_of_both_talks_stand_side_by_side_where_they_differ(
+    sample: Sample, open_report: OpenReport
+) -> None:
+    place = next(place for place in sample.transcripts if BROKEN in place[0] and "draft" in place[0])
+    ended = sample.transcripts[place].model_copy(update={"end": EndState(handler="human")})
+    given = replace(sample, transcripts=sample.transcripts | {place: ended})
+    page = await open_report(text=drawn(given), at=at_case())
+    await page.locator(".end summary").click()
+    await expect(page.locator(".end summary")).to_have_text("Estado final · diferente nas duas conversas")
+    await expect(page.locator(".end .step h5")).to_have_text(["Linha de base", "Esta execução"])
+    await expect(page.locator(".end .step").last).to_contain_text('"handler": "human"')
+    same = await open_report(at=at_case("vendas-007"))
+    await expect(same.locator(".end summary")).to_have_text("Estado final · igual nas duas conversas")
+
+
+@pytest.mark.browser
+async def test_what_is_said_in_portuguese_is_marked_so_on_the_english_page(
+    sample: Sample, open_report: OpenReport
+) -> None:
+    page = await open_report(text=drawn(sample, language="en"), at=at_case())
+    for name in (".case-title", ".finding .detail", ".bubble.customer", ".bubble.agent"):
+        await expect(page.locator(name).first).to_have_attribute("lang", "pt-BR")
+    for name in ("#list .name", ".flip-name"):
+        assert await page.locator(name).first.get_attribute("lang") == "pt-BR"
+    await expect(page.locator(".finding .go").first).to_have_text("see turn 3 ↓")
+    portuguese = await open_report(at=at_case())
+    assert await portuguese.locator('[lang="pt-BR"]').count() == 1  # the page itself
 
 
 @pytest.mark.browser

@@ -10,13 +10,20 @@ from typing import Any
 
 import pytest
 
+from evals.baseline import bless
+from evals.baseline_talks import talks_path
 from evals.gate import judge_gate
-from evals.reports import REPORT, RESULT, TALKS, ReportLanguage, write_reports
+from evals.history import read_history
+from evals.masking import masked
+from evals.reports import REPORT, ReportLanguage, write_reports
+from evals.result_files import RESULT, read_result, write_result
 from evals.results import ResultFile
-from evals.storage import TranscriptWriter, read_history, write_result
+from evals.talk_files import TALKS, TranscriptWriter
 from tests.evals.report_samples import Sample, a_sample
 from tests.evals.result_factory import OFFLINE, a_result
 from tests.evals.talk_factory import MARIA
+
+NO_BASELINE_TALKS = "As conversas da linha de base não estão aqui"
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +88,55 @@ def test_the_talks_of_the_baseline_come_from_its_own_folder(tmp_path: Path, samp
     assert sample.baseline is not None
     folder = left_by_a_run(tmp_path / "runs" / "one", sample.result, sample)
     measure = left_by_a_run(tmp_path / "measure", sample.baseline, sample)
-    _, data = reported(folder, sample.result, sample, baseline=sample.baseline, baseline_folder=measure)
+    _, data = reported(folder, sample.result, sample, baseline=sample.baseline, baseline_path=measure / RESULT)
     assert sum(run[4] >= 0 for case in data["cases"] for run in case["before"]) == len(sample.baseline_transcripts)
     assert data["partners"] == [0, 0]
+
+
+def blessed_beside(folder: Path, sample: Sample) -> Path:
+    """Bless the sample's baseline with its talks; give its path."""
+    assert sample.baseline is not None
+    path = folder / "baseline.json"
+    talks = {
+        place: masked(talk, sample.scenarios[talk.scenario_id, 1])
+        for place, talk in sample.baseline_transcripts.items()
+    }
+    assert bless(sample.baseline, path, "primeira", talks=talks).talks
+    return path
+
+
+def test_the_talks_of_a_committed_baseline_stand_beside_those_of_the_run(tmp_path: Path, sample: Sample) -> None:
+    folder = left_by_a_run(tmp_path / "runs" / "one", sample.result, sample)
+    path = blessed_beside(tmp_path, sample)
+    page, data = reported(folder, sample.result, sample, baseline=read_result(path), baseline_path=path)
+    assert all(any(run[4] >= 0 for run in case["before"]) for case in data["cases"])
+    assert NO_BASELINE_TALKS not in page
+    assert MARIA not in gzip.decompress(talks_path(path).read_bytes()).decode()
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing", "another's"])
+def test_without_the_baselines_talks_the_page_compares_results_and_it_is_told(
+    tmp_path: Path, sample: Sample, damage: str
+) -> None:
+    folder = left_by_a_run(tmp_path / "runs" / "one", sample.result, sample)
+    path = blessed_beside(tmp_path, sample)
+    baseline = read_result(path)
+    match damage:
+        case "cut":
+            talks_path(path).write_bytes(talks_path(path).read_bytes()[:-20])
+        case "missing":
+            talks_path(path).unlink()
+        case _:
+            baseline = baseline.model_copy(update={"runs": baseline.runs[1:]})
+    trouble = write_reports(
+        sample.result, judge_gate(sample.result, baseline=baseline), folder, scenarios=sample.scenarios.values(),
+        baseline=baseline, baseline_path=path,
+    )  # fmt: skip
+    page = (folder / REPORT).read_text("utf-8")
+    assert trouble is not None
+    assert "baseline.talks.jsonl.gz" in trouble
+    assert NO_BASELINE_TALKS in page
+    assert "cenários em comum; p" in page
 
 
 def test_runs_beside_this_one_are_its_trend(tmp_path: Path, sample: Sample) -> None:

@@ -5,9 +5,10 @@ from watchfiles import Change
 
 from evals.events import AgentSaid, Transcript
 from evals.scenario import Scenario
-from evals.storage import TalkRecord
+from evals.talk_files import TalkRecord
 from evals.watching import touched, watch_prompts
 from tests.evals.eval_rig import make_scenario
+from tests.evals.result_factory import a_run
 
 SCENARIOS = [
     make_scenario("oi", id="de-suporte"),
@@ -19,7 +20,7 @@ SCENARIOS = [
 def talk(scenario: Scenario, agent: str) -> TalkRecord:
     said = AgentSaid(turn=1, at=scenario.now, text="oi", agent=agent)
     transcript = Transcript(scenario_id=scenario.id, scenario_version=1, events=(said,))
-    return TalkRecord(key="k", repeat=0, transcript=transcript)
+    return TalkRecord(key="k", repeat=0, run=a_run(scenario.id), transcript=transcript)
 
 
 TALKS = [talk(scenario, agent) for scenario, agent in zip(SCENARIOS, ("persona", "cobranca", "cobranca"), strict=True)]

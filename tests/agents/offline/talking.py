@@ -12,7 +12,7 @@ from agents.offline import respond
 from agents.turn_context import Heard, hear
 from domain.dates_ptbr import format_date, weekday_name
 from domain.documents import find_documents
-from domain.evidence import Backing, customer_evidence, evidence_in_text, find_unbacked, split_sentences
+from domain.evidence import Backing, customer_evidence, evidence_in_text, find_unbacked
 from domain.messages import Medium
 from domain.money import format_brl, parse_brl
 from domain.reply_rules import (
@@ -22,6 +22,7 @@ from domain.reply_rules import (
     find_foreign_or_internal,
     find_links,
 )
+from domain.sentences import split_sentences
 from domain.spoken_digits import figures_said
 from domain.spoken_style import to_spoken
 from domain.turns import Agreement, CallContext, Evidence
