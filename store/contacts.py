@@ -45,7 +45,8 @@ class AddressRow:
 _BY_ID: LiteralString = f"SELECT {CONTACT_COLUMNS} FROM contacts WHERE id = %(id)s"
 _FIND: LiteralString = """
     SELECT a.contact_id, a.kind, a.value, a.match_key FROM addresses a
-    WHERE (a.kind, a.value) IN (SELECT * FROM unnest(%(kinds)s::text[], %(values)s::text[]))
+    WHERE a.kind = ANY(%(kinds)s::text[]) AND a.value = ANY(%(values)s::text[])
+          AND (a.kind, a.value) IN (SELECT * FROM unnest(%(kinds)s::text[], %(values)s::text[]))
        OR a.match_key = ANY(%(match_keys)s::text[])
     ORDER BY a.created_at, a.id
 """

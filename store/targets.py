@@ -77,13 +77,13 @@ _OF_CONTACT: LiteralString = f"""
     SELECT {COLUMNS} FROM targets WHERE state <> 'completed' AND (
         contact_id = %(contact_id)s
         OR document = (SELECT document FROM contacts WHERE id = %(contact_id)s)
-        OR match_key IN (SELECT match_key FROM addresses WHERE contact_id = %(contact_id)s AND match_key IS NOT NULL))
+        OR match_key = ANY(ARRAY(SELECT match_key FROM addresses WHERE contact_id = %(contact_id)s)))
     ORDER BY id FOR NO KEY UPDATE
 """
 _DEBTORS_OF_CONTACT: LiteralString = """
     SELECT DISTINCT document FROM targets WHERE state <> 'completed' AND (
         contact_id = %(contact_id)s
-        OR match_key IN (SELECT match_key FROM addresses WHERE contact_id = %(contact_id)s AND match_key IS NOT NULL))
+        OR match_key = ANY(ARRAY(SELECT match_key FROM addresses WHERE contact_id = %(contact_id)s)))
     UNION SELECT document FROM contacts WHERE id = %(contact_id)s AND document IS NOT NULL
     ORDER BY 1
 """

@@ -5,7 +5,7 @@ import heapq
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import LiteralString, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,8 +19,9 @@ from store.channel_accounts import AccountRow
 from wiring.deps import Deps
 
 # Contacts happen on a grid, as if workers looked every quarter of an hour: fewer steps, the same days.
-_GRID = timedelta(minutes=15)
+GRID = timedelta(minutes=15)
 _MOST_ROUNDS = 50
+_BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 _ZONE = ZoneInfo("America/Sao_Paulo")
 # When each drain has something to do next. Reading it costs less than running five drains for nothing.
 _NEXT_DUE: LiteralString = """
@@ -32,14 +33,14 @@ _NEXT_DUE: LiteralString = """
         (SELECT min(due_at) FROM messages WHERE due_at IS NOT NULL) AS messages
 """
 _NEW_CONTACTS: LiteralString = """
-    SELECT t.document, d.message_id, (
+    SELECT t.document, d.message_id, d.seq, d.decided_at, (
         SELECT coalesce(sum(i.amount_cents), 0) FROM invoices i
         WHERE i.document = t.document AND i.paid_at IS NULL AND i.canceled_at IS NULL) AS open_cents
     FROM contact_decisions d JOIN targets t ON t.id = d.target_id
-    WHERE d.seq > %(seq)s AND d.verdict = 'contact' AND d.engine = 'campaign' AND d.voided_at IS NULL
+    WHERE d.campaign_id = %(campaign_id)s AND d.decided_at >= %(since)s AND d.seq > %(seq)s
+        AND d.verdict = 'contact' AND d.engine = 'campaign' AND d.voided_at IS NULL
     ORDER BY t.document
 """
-_NEWEST: LiteralString = "SELECT coalesce(max(seq), 0) AS seq FROM contact_decisions"
 
 
 _DRAINS: Mapping[str, Callable[[Deps], Awaitable[int]]] = {
@@ -77,10 +78,12 @@ class Play:
     debtors: Sequence[Debtor]
     actor: Actor
     seed: int
+    grid: timedelta = GRID
     has_receipts: bool = False  # the simulated provider reports what was delivered and read
     _waiting: list[tuple[datetime, int, int, Action]] = field(default_factory=list)
     _contacts: Counter[str] = field(default_factory=Counter)
     _seen_seq: int = 0
+    _seen_until: datetime = _BEFORE_ALL
     _order: int = 0
 
     async def days(self, count: int) -> AsyncIterator[DayReport]:
@@ -125,7 +128,7 @@ class Play:
         if self._waiting:
             instants.append(self._waiting[0][0])
         later = self.clock.now() + timedelta(seconds=1)
-        return min((_on_grid(max(at, later)) for at in instants), default=None)
+        return min((_on_grid(max(at, later), self.grid) for at in instants), default=None)
 
     async def _due(self) -> dict[str, datetime | None]:
         async with self.deps.database.platform() as connection:
@@ -147,9 +150,10 @@ class Play:
     async def _show_contacts(self) -> int:
         """Let the debtors see what has come for them since the last look."""
         async with self.deps.database.tenant(self.tenant.id) as connection:
-            rows = await (await connection.execute(_NEW_CONTACTS, {"seq": self._seen_seq})).fetchall()
-            newest = await (await connection.execute(_NEWEST)).fetchone()
-        self._seen_seq = int(newest["seq"]) if newest else self._seen_seq
+            seen = {"campaign_id": self.campaign_id, "since": self._seen_until, "seq": self._seen_seq}
+            rows = await (await connection.execute(_NEW_CONTACTS, seen)).fetchall()
+        self._seen_seq = max((int(row["seq"]) for row in rows), default=self._seen_seq)
+        self._seen_until = max((row["decided_at"] for row in rows), default=self._seen_until)
         by_document = {debtor.document: debtor for debtor in self.debtors} if rows else {}
         for row in rows:
             debtor = by_document[row["document"]]
@@ -179,7 +183,7 @@ class Play:
             heapq.heappush(self._waiting, (action.at, debtor.number, self._order, action))
 
 
-def _on_grid(instant: datetime) -> datetime:
+def _on_grid(instant: datetime, grid: timedelta) -> datetime:
     """Round up to the grid."""
     midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + -(-(instant - midnight) // _GRID) * _GRID
+    return midnight + -(-(instant - midnight) // grid) * grid

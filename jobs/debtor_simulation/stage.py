@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from jobs import ingest
 from jobs.debtor_simulation.acting import DirectActor
 from jobs.debtor_simulation.clock import VirtualClock
 from jobs.debtor_simulation.debtors import Debtor, as_csv, make_debtors
-from jobs.debtor_simulation.play import Actor, Play
+from jobs.debtor_simulation.play import GRID, Actor, Play
 from jobs.debtor_simulation.talking import TalkingActor
 from services.accounts import secrets_identity
 from services.campaigns import NewCampaign, activate_campaign, create_campaign
@@ -44,6 +44,7 @@ class Cast:
     talks: bool = False
     max_attempts: int = 6
     has_receipts: bool = False  # the provider reports deliveries: a statement more for each contact
+    grid: timedelta = GRID  # how often somebody looks what is due
 
 
 @asynccontextmanager
@@ -61,6 +62,7 @@ async def open_play(settings: Settings, cast: Cast) -> AsyncIterator[Play]:
             actor = TalkingActor(deps, tenant, account, runner=runner, clock=clock, seed=cast.seed)
         yield Play(
             account=account,
+            grid=cast.grid,
             has_receipts=cast.has_receipts,
             deps=deps,
             clock=clock,
