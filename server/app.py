@@ -1,10 +1,12 @@
 """The api process: webhooks, REST, health, and the turn runner beside them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute
 
 from domain.ports import Clock
 from graphs.call_center import open_call_center
@@ -55,6 +57,33 @@ value was not taken; every answer carries the id as `X-Request-Id`. Messages are
 """
 
 
+@cache
+def _api_routes() -> Sequence[BaseRoute]:
+    """Put the routes under their prefixes, once for all apps of a process.
+
+    FastAPI works all of them out again for each place they are put, at the first request: half a second.
+    """
+    placed = APIRouter(redirect_slashes=False)
+    placed.include_router(health.router)
+    for router in _ROUTERS:
+        placed.include_router(router, prefix=API_PREFIX, responses=ERRORS)
+    for router in _VOICE_ROUTERS:
+        for prefix in VOICE_PREFIXES:  # the second is the address of old integrations
+            is_shown = prefix == VOICE_PREFIXES[0]
+            placed.include_router(router, prefix=prefix, include_in_schema=is_shown, responses=ERRORS)
+    for prefix in VOICE_PREFIXES:  # signed by the provider, like the webhooks: no part of what callers read
+        for router in _SIGNED_ROUTERS:
+            placed.include_router(router, prefix=prefix, include_in_schema=False)
+    return tuple(placed.routes)
+
+
+def work_out_routes() -> None:
+    """Do now what the first request would have to wait for."""
+    nowhere = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    for route in _api_routes():
+        route.matches(nowhere)
+
+
 def create_app(
     settings: Settings | None = None, *, is_runner_wanted: bool = True, clock: Clock | None = None
 ) -> FastAPI:
@@ -76,6 +105,7 @@ def create_app(
             app.state.hosted_tools = HostedTools(deps)
             app.state.dependencies = await stack.enter_async_context(health.open_dependencies(deps))
             await stack.enter_async_context(running_turns(deps, runner))
+            work_out_routes()
             set_startup_aside()
             yield
 
@@ -88,17 +118,8 @@ def create_app(
         # Its own telemetry would put whole URLs, webhook keys and error texts into spans.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.router.routes += [*_api_routes()]
     app.router.routes[:0] = webhook_routes()
-    app.include_router(health.router)
-    for router in _ROUTERS:
-        app.include_router(router, prefix=API_PREFIX, responses=ERRORS)
-    for router in _VOICE_ROUTERS:
-        for prefix in VOICE_PREFIXES:  # the second is the address of old integrations
-            is_shown = prefix == VOICE_PREFIXES[0]
-            app.include_router(router, prefix=prefix, include_in_schema=is_shown, responses=ERRORS)
-    for prefix in VOICE_PREFIXES:  # signed by the provider, like the webhooks: no part of what callers read
-        for router in _SIGNED_ROUTERS:
-            app.include_router(router, prefix=prefix, include_in_schema=False)
     app.add_middleware(RequestFrame, max_body_bytes=chosen.webhook_max_bytes, max_upload_bytes=chosen.import_max_bytes)
     install_error_handlers(app)
     return app
