@@ -1,29 +1,15 @@
-"""The tenant's knowledge base: passages found by meaning and by words, each tenant's own only (design: tenancy).
+"""The tenant's knowledge base: passages found by meaning and by words, each tenant's own only (design: tenancy)."""
 
-Search is langchain-postgres over our table. Its connections take the application's role and name the tenant in every
-transaction, so row-level security holds there as everywhere; its queries know nothing of tenants.
-"""
-
-import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 from langchain_core.embeddings import Embeddings
-from langchain_postgres import PGEngine, PGVectorStore
-from langchain_postgres.v2.hybrid_search_config import HybridSearchConfig, reciprocal_rank_fusion
 from rapidfuzz import fuzz
-from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import event, make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import DomainError
 from domain.folded_text import fold
@@ -31,11 +17,10 @@ from services.model_failures import is_openai_error
 from services.passages import split_passages
 from services.plain_text import tidy, tidy_line
 from store import knowledge
-from store.database import Connection
 
-_TABLE: Final = "knowledge_chunks"
-_LANGUAGE: Final = "pg_catalog.portuguese"
-_CANDIDATES: Final = 12
+if TYPE_CHECKING:
+    from services.passage_index import PassageIndex
+
 _QUESTION_LIMIT: Final = 1000
 _DOCUMENT_LIMIT: Final = 1_000_000
 _BATCH: Final = 64
@@ -61,8 +46,6 @@ _QUESTION_WORDS: Final = frozenset(
         """,
     )
 )
-
-_tenant: ContextVar[str] = ContextVar("knowledge_tenant", default="")
 
 
 class KnowledgeUnavailable(DomainError):
@@ -94,18 +77,13 @@ class KnowledgeBase:
     """Search and fill the knowledge of any tenant. Belongs to one event loop; connects when first asked."""
 
     def __init__(self, database_url: str, embeddings: Embeddings) -> None:
-        url = make_url(database_url).set(drivername="postgresql+psycopg")
-        self._engine = create_async_engine(
-            url, connect_args={"options": "-c role=master_ia_app -c timezone=UTC"}, pool_size=4, max_overflow=4,
-            pool_pre_ping=True,
-        )  # fmt: skip
-        event.listen(self._engine.sync_engine, "begin", _name_tenant)
+        self._database_url = database_url
         self._embeddings = embeddings
-        self._store: PGVectorStore | None = None
-        self._opening = asyncio.Lock()
+        self._opened: PassageIndex | None = None
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        if self._opened is not None:
+            await self._opened.close()
 
     async def search(self, tenant_id: UUID, question: str, k: int = 4) -> list[Passage]:
         """Find the passages that answer a question, best first; an unrelated question finds none."""
@@ -115,12 +93,9 @@ class KnowledgeBase:
             return []
         try:
             embedding = await self._embeddings.aembed_query(asked)
-            with _as_tenant(tenant_id):
-                found = await (await self._opened()).asimilarity_search_with_score_by_vector(
-                    embedding, k=_CANDIDATES, fts_query=" ".join(words), hybrid_search_config=_hybrid(embedding)
-                )
+            found = await self._index.find(tenant_id, embedding, words)
         except Exception as error:
-            if not (isinstance(error, SQLAlchemyError | OSError) or is_openai_error(error)):
+            if not (isinstance(error, self._index.failures) or is_openai_error(error)):
                 raise
             raise KnowledgeUnavailable from error
         return [
@@ -140,7 +115,7 @@ class KnowledgeBase:
         if not (clean and heading and origin):
             raise DocumentRefused("empty")
         content_hash = hashlib.sha256(f"{heading}\n{clean}".encode()).hexdigest()
-        async with self._transaction(tenant_id) as connection:
+        async with self._index.transaction(tenant_id) as connection:
             if await knowledge.hash_of(connection, origin) == content_hash:
                 return False
         pieces = split_passages(clean)
@@ -148,7 +123,7 @@ class KnowledgeBase:
         document = knowledge.DocumentRow(
             id=uuid5(tenant_id, origin), title=heading, source=origin, content_hash=content_hash, created_at=now
         )
-        async with self._transaction(tenant_id) as connection:
+        async with self._index.transaction(tenant_id) as connection:
             document_id = await knowledge.put_document(connection, tenant_id, document)
             await knowledge.delete_chunks(connection, document_id)
             await knowledge.insert_chunks(
@@ -158,12 +133,12 @@ class KnowledgeBase:
 
     async def has_document(self, tenant_id: UUID, source: str) -> bool:
         """Tell whether a document of this source is stored."""
-        async with self._transaction(tenant_id) as connection:
+        async with self._index.transaction(tenant_id) as connection:
             return await knowledge.hash_of(connection, source) is not None
 
     async def remove_document(self, tenant_id: UUID, source: str) -> bool:
         """Drop a document with its passages; say whether it existed."""
-        async with self._transaction(tenant_id) as connection:
+        async with self._index.transaction(tenant_id) as connection:
             return await knowledge.delete_document(connection, source)
 
     async def _embedded(self, namespace: UUID, title: str, pieces: Sequence[str]) -> list[knowledge.ChunkRow]:
@@ -181,67 +156,20 @@ class KnowledgeBase:
             for place, (piece, vector) in enumerate(zip(pieces, vectors, strict=True))
         ]
 
-    @asynccontextmanager
-    async def _transaction(self, tenant_id: UUID) -> AsyncIterator[Connection]:
-        """Open a transaction of this tenant's on the same pool, as the store's repositories take it."""
-        with _as_tenant(tenant_id):
-            async with self._engine.begin() as connection:
-                raw = await connection.get_raw_connection()
-                yield cast(Connection, raw.driver_connection)
+    @property
+    def _index(self) -> "PassageIndex":
+        if self._opened is None:
+            # Long to import: most processes open a knowledge base and never ask it.
+            from services.passage_index import PassageIndex
 
-    async def _opened(self) -> PGVectorStore:
-        async with self._opening:
-            if self._store is None:
-                self._store = await PGVectorStore.create(
-                    PGEngine.from_engine(self._engine), self._embeddings, _TABLE, id_column="id",
-                    content_column="content", embedding_column="embedding", metadata_columns=["title", "source"],
-                    metadata_json_column="metadata",
-                )  # fmt: skip
-            return self._store
+            self._opened = PassageIndex(self._database_url, self._embeddings)
+        return self._opened
 
 
 def content_words(text: str) -> list[str]:
     """Give the words that say what a question is about, folded, each once."""
     words = [_SLANG.get(word, word) for word in _WORD.findall(fold(text).text)]
     return list(dict.fromkeys(word for word in words if word not in _QUESTION_WORDS and len(word) > 1))
-
-
-def _name_tenant(connection: SyncConnection) -> None:
-    """Say whose rows this transaction sees; without a tenant it sees none."""
-    connection.exec_driver_sql("SELECT set_config('app.tenant_id', %s, true)", (_tenant.get(),))
-
-
-@contextmanager
-def _as_tenant(tenant_id: UUID) -> Iterator[None]:
-    token = _tenant.set(str(tenant_id))
-    try:
-        yield
-    finally:
-        _tenant.reset(token)
-
-
-def _hybrid(question: Sequence[float]) -> HybridSearchConfig:
-    """Configure one search. Fusing the two rankings loses the distance, so the similarity is kept aside."""
-
-    def fuse(primary: Sequence[Any], secondary: Sequence[Any], **options: Any) -> Sequence[Any]:
-        fused = reciprocal_rank_fusion(primary, secondary, **options)
-        by_words = {row["id"] for row in secondary}
-        for row in fused:
-            row["metadata"] = {"similarity": _cosine(question, row["embedding"]), "by_words": row["id"] in by_words}
-        return fused
-
-    return HybridSearchConfig(
-        tsv_column="content_tsv", tsv_lang=_LANGUAGE, fusion_function=fuse,  # type: ignore[arg-type]  # it is called by name
-        primary_top_k=_CANDIDATES,
-        secondary_top_k=_CANDIDATES,
-    )  # fmt: skip
-
-
-def _cosine(question: Sequence[float], stored: str) -> float:
-    other = [float(number) for number in str(stored).strip("[]").split(",")]
-    product = sum(a * b for a, b in zip(question, other, strict=True))
-    lengths = sqrt(sum(a * a for a in question)) * sqrt(sum(b * b for b in other))
-    return product / lengths if lengths else 0.0
 
 
 def _is_relevant(text: str, metadata: Mapping[str, Any], words: Sequence[str]) -> bool:

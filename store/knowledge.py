@@ -1,4 +1,4 @@
-"""Knowledge documents and their passages. Reading goes through the vector store (services/knowledge.py).
+"""Knowledge documents and their passages. Reading goes through the vector store (services/passage_index.py).
 
 Writing is ours: langchain-postgres writes passages one transaction each and wants an id unique across tenants.
 """

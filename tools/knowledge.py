@@ -8,6 +8,7 @@ from domain.dates_ptbr import read_dates
 from domain.documents import InvalidDocument, mask_document, parse_document
 from domain.money import find_amounts
 from domain.turns import Evidence
+from services import passage_index  # noqa: F401 - long to import: not while the first customer waits for an answer
 from services.knowledge import KnowledgeUnavailable
 from tools.context import ToolResult
 from tools.injected import Run
