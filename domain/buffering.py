@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 # A message that ends so is usually followed by another one.
 _OPEN_ENDINGS = re.compile(
     r"(?:[,;:\-–]|\.\.\.|…"
-    r"|\b(?:e|mas|que|de|da|do|pra|para|por|porque|pq|com|ou|se|eu|o|a|meu|minha|então|entao|tipo))\s*$",
+    r"|\b(?:e|mas|que|de|da|do|pra|para|por|porque|pq|com|ou|se|eu|o|a|meu|minha|então|entao|tipo))$",
     re.IGNORECASE,
 )
+_LONGEST_ENDING = 16  # with a letter to spare before it
 _GREETING_ONLY = re.compile(
     r"^\W*(?:oi+e?|ol[aá]|opa|e a[ií]|ei|al[oô]|bom dia|boa tarde|boa noite"
     r"|oi,? (?:tudo bem|bom dia|boa tarde|boa noite))\W*$",
@@ -27,10 +28,10 @@ class QuietWindow:
 
     def seconds_after(self, text: str | None) -> float:
         """Give the silence to wait for after this message. A file without words counts as complete."""
-        if text and (_OPEN_ENDINGS.search(text) or _GREETING_ONLY.match(text)):
-            return (
-                self.broken_seconds if _OPEN_ENDINGS.search(text) else (self.complete_seconds + self.broken_seconds) / 2
-            )
+        if text and _OPEN_ENDINGS.search(text.rstrip()[-_LONGEST_ENDING:]):
+            return self.broken_seconds
+        if text and _GREETING_ONLY.match(text):
+            return (self.complete_seconds + self.broken_seconds) / 2
         return self.complete_seconds
 
     def quiet_until(self, text: str | None, *, now: datetime) -> datetime:
