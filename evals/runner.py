@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.queues import Queue
-from threading import current_thread, main_thread
+from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import Final
 
@@ -38,6 +39,7 @@ _SOURCES: Final = frozenset({".py", ".md", ".sql"})
 BATCH: Final = 12  # runs handed to a process at once
 _LOOK_SECONDS: Final = 0.2  # between two looks for Ctrl-C
 _SEED_STEP: Final = 1_000_003
+_STOPS: Final = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 Made = tuple[Run, Transcript]
 
@@ -220,10 +222,12 @@ def run_plan(
 ) -> None:  # fmt: skip
     """Make all jobs, in one process for each database, and hand each run over as it comes.
 
-    Raises RunStopped on Ctrl-C or when the budget is spent; what was handed over until then is all that there is.
+    Raises RunStopped on Ctrl-C, on SIGTERM or when the budget is spent; what was handed over until then is all that
+    there is.
     """
     batches = [jobs[start : start + BATCH] for start in range(0, len(jobs), BATCH)]
-    processes, context = len(database_urls), get_context("spawn")
+    processes, context = len(database_urls), get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])  # all of them share one import, which takes seconds
     unused = context.Queue()
     for url in database_urls:
         unused.put(url)
@@ -231,12 +235,12 @@ def run_plan(
         max_workers=processes, mp_context=context, initializer=_begin_process, initargs=(unused, access, concurrency)
     )
     waiting: set[Future[list[Made]]] = set()
-    with _ctrl_c_noticed() as is_stopped, _closing(pool):
+    with _stop_noticed() as reason_to_stop, _closing(pool):
         left = iter(batches)
         while True:
             # Few batches ahead: a stop waits for little, and a budget is not overrun by much.
             for batch in left:
-                with _ctrl_c_held():  # the first one starts the processes
+                with _stops_held():  # the first one starts the processes
                     waiting.add(pool.submit(_make_batch, batch))
                 if len(waiting) >= 2 * processes:
                     break
@@ -249,8 +253,8 @@ def run_plan(
                     on_made(made)
             if done and limits.is_spent() and (waiting or next(left, None) is not None):
                 raise RunStopped(f"the budget of R$ {limits.max_cost_brl:.2f} is spent")
-            if is_stopped():
-                raise RunStopped("stopped by Ctrl-C")
+            if (reason := reason_to_stop()) is not None:
+                raise RunStopped(reason)
 
 
 @contextmanager
@@ -262,30 +266,35 @@ def _closing(pool: ProcessPoolExecutor) -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_noticed() -> Iterator[Callable[[], bool]]:
-    """Notice the first Ctrl-C instead of breaking off wherever it comes: what is being written is written whole. The
-    second one breaks off."""
-    noticed: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
+def _stop_noticed() -> Iterator[Callable[[], str | None]]:
+    """Notice the first Ctrl-C or SIGTERM instead of breaking off wherever it comes: what is being written is written
+    whole. The second one breaks off. Gives how to ask for the reason to stop."""
+    reasons: list[str] = []
+    before = {number: signal.getsignal(number) for number in _STOPS}
 
     def notice(number: int, frame: FrameType | None) -> None:
-        noticed.append(number)
-        signal.signal(signal.SIGINT, before)
+        reasons.append(f"stopped by {_STOPS[signal.Signals(number)]}")
+        put_back()
 
-    is_heeded = before is signal.default_int_handler and current_thread() is main_thread()
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    is_heeded = current_thread() is main_thread() and before[signal.SIGINT] is signal.default_int_handler
     if is_heeded:
-        signal.signal(signal.SIGINT, notice)
+        for number in _STOPS:
+            signal.signal(number, notice)
     try:
-        yield lambda: bool(noticed)
+        yield lambda: reasons[0] if reasons else None
     finally:
         if is_heeded:
-            signal.signal(signal.SIGINT, before)
+            put_back()
 
 
 @contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Keep Ctrl-C from processes that are started in this block: it is this one's to answer, after the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _stops_held() -> Iterator[None]:
+    """Keep Ctrl-C and SIGTERM from processes that are started in this block: they are ours to answer, after it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     try:
         yield
     finally:
@@ -308,11 +317,21 @@ async def _new_bench(database_url: str, access: Access, concurrency: int) -> Ben
 
 
 def _begin_process(unused: "Queue[str]", access: Access, concurrency: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    for number in _STOPS:  # the parent's to answer
+        signal.signal(number, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     database_url = unused.get()
     configure_logging(eval_settings(database_url, connections=1), process="evals")
     _process.append(_Process(database_url, access, concurrency))
     set_startup_aside()
+
+
+def _end_with_parent() -> None:
+    """Do not outlive a run that was killed: nobody would take what is made, and its database is gone."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make_batch(jobs: Sequence[Job]) -> list[Made]:

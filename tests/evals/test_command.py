@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from evals.baseline_talks import talks_path
@@ -468,21 +470,29 @@ def _hears_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_in_the_middle_leaves_a_result_that_a_later_run_goes_on_from(postgres_url: str, tmp_path: Path) -> None:
-    file, out = written(tmp_path / "teste.jsonl", small_talks(400)), tmp_path / "out"
+@contextmanager
+def in_the_middle_of_a_run(folder: Path, postgres_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run 400 talks into `out` and give the process when the first of them is written."""
+    file, out = written(folder / "teste.jsonl", small_talks(400)), folder / "out"
     run = [sys.executable, "-m", "evals", "run", "--scenarios", str(file), "--out", str(out),
            "--database-url", postgres_url, "--processes", "1"]  # fmt: skip
-    process = begun(run, tmp_path / "errors")
+    process = begun(run, folder / "errors")
     try:
         while not ((out / "talks.jsonl").exists() and (out / "talks.jsonl").stat().st_size):
             time.sleep(0.05)
-            assert process.poll() is None, (tmp_path / "errors").read_text()
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the process and to those it started
-        code = process.wait(120)
+            assert process.poll() is None, (folder / "errors").read_text()
+        yield process
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def test_ctrl_c_in_the_middle_leaves_a_result_that_a_later_run_goes_on_from(postgres_url: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with in_the_middle_of_a_run(tmp_path, postgres_url) as process:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the process and to those it started
+        code = process.wait(120)
 
     result = read_result(out / "result.json")
     assert code == ExitCode.HARNESS_ERROR
@@ -493,6 +503,27 @@ def test_ctrl_c_in_the_middle_leaves_a_result_that_a_later_run_goes_on_from(post
 
     talks = {(talk.key, talk.repeat) for talk in read_talks(out / "talks.jsonl")}
     assert talks >= {(run.key, run.repeat) for run in result.runs}  # a later run goes on from here
+
+
+def test_sigterm_is_heeded_as_ctrl_c_is(postgres_url: str, tmp_path: Path) -> None:
+    with in_the_middle_of_a_run(tmp_path, postgres_url) as process:
+        os.killpg(process.pid, signal.SIGTERM)  # as a CI that is canceled does
+        code = process.wait(120)
+
+    result = read_result(tmp_path / "out" / "result.json")
+    assert code == ExitCode.HARNESS_ERROR
+    assert 0 < len(result.runs) < 400
+    assert result.notes == ("stopped by SIGTERM",)
+
+
+def test_killed_run_leaves_no_process_behind(postgres_url: str, tmp_path: Path) -> None:
+    with in_the_middle_of_a_run(tmp_path, postgres_url) as process:
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+    assert len(started) >= 2  # the one that talks, and what it was forked from
+    _, left = psutil.wait_procs(started, timeout=60)
+    assert left == []
 
 
 def test_ctrl_c_before_the_first_talk_is_a_stop_and_says_so(postgres_url: str, tmp_path: Path) -> None:
