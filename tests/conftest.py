@@ -24,7 +24,7 @@ from tests.databases import Library, execute, with_database
 from tests.fakes_clock import FakeClock
 from wiring.embedded import FAST_SETTINGS, start_embedded
 
-pytest_plugins = ["tests.fakes.fixtures"]
+pytest_plugins = ["tests.fakes.fixtures", "tests.chromium"]
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,17 +44,26 @@ _SLOWEST_FIRST = (
     "tests/server/",
     "tests/pages/",
     "tests/graphs/",
+    "tests/services/",
+    "tests/jobs/",
+    "tests/wiring/",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slowest files. That each stays with one worker says the Makefile (--dist=loadfile)."""
+    """Begin with the slowest files, and run what looks at a browser in the loop where that is.
+
+    That each file stays with one worker says the Makefile (--dist=loadfile).
+    """
 
     def place(item: pytest.Item) -> int:
         starts = (at for at, start in enumerate(_SLOWEST_FIRST) if item.nodeid.startswith(start))
         return next(starts, len(_SLOWEST_FIRST))
 
     items.sort(key=place)
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)  # the browser's loop
 
 
 class OutsideConnection(AssertionError):
@@ -116,17 +125,26 @@ def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+# As structlog is by itself, but for its tracebacks: with the values of every frame one takes a second to write.
+_PROCESSORS = [
+    *structlog.get_config()["processors"][:-1],
+    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+]
+structlog.configure(processors=_PROCESSORS)
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Undo what a test configured: the next one finds the logs as pytest set them up."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
     yield
-    if structlog.is_configured():
+    if structlog.get_config()["processors"] is not _PROCESSORS:
         root.handlers[:], level, sys.excepthook, threading.excepthook = before
         root.setLevel(level)
         logging.captureWarnings(False)
         structlog.reset_defaults()
+        structlog.configure(processors=_PROCESSORS)
     structlog.contextvars.clear_contextvars()
 
 
@@ -213,6 +231,13 @@ def _databases(postgres_url: str, template_database: str) -> Iterator[Library]:
 @pytest.fixture
 def database_url(_databases: Library) -> Iterator[str]:
     """Give a migrated, empty database that is this test's alone."""
+    with _borrowed(_databases) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(_databases: Library) -> Iterator[str]:
+    """Give a migrated, empty database to the tests of one file, for a server that they share."""
     with _borrowed(_databases) as url:
         yield url
 

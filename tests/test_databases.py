@@ -113,7 +113,7 @@ def test_database_with_somebody_in_it_is_not_lent_again(library: Library) -> Non
 
 def test_dropped_database_is_replaced(library: Library) -> None:
     name = library.borrow()
-    execute(library.server_url, "DROP DATABASE {name}", name=name)
+    execute(library.server_url, "DROP DATABASE {name} WITH (FORCE)", name=name)
     library.give_back(name)
     again = library.borrow()
     assert again != name

@@ -21,6 +21,8 @@ from evals.session import EvalSession
 from tests.evals.eval_rig import CURRENT, OFFLINE, make_scenario
 from tests.evals.obedient_model import BAD_ORDER, ObedientModel, served
 
+pytestmark = pytest.mark.usefixtures("loaded_processes")
+
 MODEL = "openai:gpt-5-mini"
 SEEDS = range(10)
 _DAYS = {"dia 27": "2026-11-27", "dia 30": "2026-11-30", "segunda que vem": "2026-11-23", "amanhã": "2026-11-21"}

@@ -19,6 +19,8 @@ from evals.runner import Bench, Limits, Made, Plan, RunStopped, run_key, run_pla
 from tests.agents.test_models_over_http import broken, serve
 from tests.evals.eval_rig import CURRENT, OFFLINE, make_job, make_scenario
 
+pytestmark = pytest.mark.usefixtures("loaded_processes")
+
 WIRE = Cell(prompts="current", model="offline", mode=Mode.WIRE)
 LIVE = Cell(prompts="current", model="openai:offline-ptbr-1", mode=Mode.LIVE)
 REPLAY = Cell(prompts="current", model="openai:offline-ptbr-1", mode=Mode.REPLAY)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,6 +32,7 @@ MARIA = "52998224725"
 JOAO = "11144477735"
 
 
+@cache  # to read them takes longer than many a test
 def make_settings(database_url: str, **changes: Any) -> Settings:
     """Make settings that depend on nothing around the test."""
     key = SecretStr(f"test:{base64.b64encode(b'k' * 32).decode()}")

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,32 +38,31 @@ def _environment(database_url: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-@pytest.fixture
-async def studio(database_url: str, tmp_path: Path) -> AsyncIterator[LangGraphClient]:
-    """Start `langgraph dev` on a copy of the project's langgraph.json, so its state stays out of the project."""
+async def _seed(database_url: str) -> None:
     async with open_database(database_url) as database:
         await make_tenant(database)
-    (tmp_path / "langgraph.json").write_text((ROOT / "langgraph.json").read_text())
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "studio-test"\nversion = "0"\n')
+
+
+@pytest.fixture(scope="module")
+def studio_url(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start `langgraph dev` on a copy of the project's langgraph.json, so its state stays out of the project. It takes
+    longer to start than all its tests do, and each of these works in threads of its own."""
+    asyncio.run(_seed(module_database_url))
+    folder = tmp_path_factory.mktemp("studio")
+    (folder / "langgraph.json").write_text((ROOT / "langgraph.json").read_text())
+    (folder / "pyproject.toml").write_text('[project]\nname = "studio-test"\nversion = "0"\n')
     port = free_port()
-    command = [
-        str(Path(sys.executable).parent / "langgraph"),
-        "dev",
-        "--no-browser",
-        "--no-reload",
-        "--port",
-        str(port),
-    ]
-    log = (tmp_path / "studio.log").open("wb")
-    server = subprocess.Popen(  # noqa: ASYNC220 - it only starts the server
-        command, cwd=tmp_path, env=_environment(database_url) | {"PYTHONPATH": str(ROOT)}, stdout=log,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+    langgraph = Path(sys.executable).parent / "langgraph"
+    command = [str(langgraph), "dev", "--no-browser", "--no-reload", "--port", str(port)]
+    with (folder / "studio.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, env=_environment(module_database_url) | {"PYTHONPATH": str(ROOT)}, stdout=log,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
-        await _until_ready(url, server, tmp_path / "studio.log")
-        async with get_client(url=url) as client:
-            yield client
+        _wait_until_ready(url, server, folder / "studio.log")
+        yield url
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         try:
@@ -70,24 +70,29 @@ async def studio(database_url: str, tmp_path: Path) -> AsyncIterator[LangGraphCl
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait(timeout=20)
-        log.close()
+
+
+@pytest.fixture
+async def studio(studio_url: str) -> AsyncIterator[LangGraphClient]:
+    async with get_client(url=studio_url) as client:
+        yield client
 
 
 def _tail(log: Path) -> str:
     return log.read_text()[-3000:]
 
 
-async def _until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    async with httpx.AsyncClient(base_url=url, timeout=5) as http:
+def _wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    with httpx.Client(base_url=url, timeout=5) as http:
         for _ in range(600):
             if server.poll() is not None:
                 pytest.fail(f"langgraph dev ended: {_tail(log)}")
             try:
-                if (await http.get("/ok")).status_code == 200:
+                if http.get("/ok").status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
-            await asyncio.sleep(0.1)
+            time.sleep(0.1)
     pytest.fail(f"langgraph dev did not start: {_tail(log)}")
 
 

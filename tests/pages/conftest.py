@@ -1,18 +1,13 @@
 """The running service for the pages' tests, and a chromium to look at it with."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from tests.pages.service import Service, running_service
-
-_CHROMIUM_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
 OpenPage = Callable[..., Awaitable[Page]]
@@ -31,24 +26,20 @@ def service(
 
 
 @pytest.fixture
-async def requested() -> list[str]:
+def requested() -> list[str]:
     """Collect the addresses that the browser asks for."""
     return []
 
 
-@pytest.fixture
-async def open_page(service: Service, requested: list[str]) -> AsyncIterator[OpenPage]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(service: Service, browser: Browser, requested: list[str]) -> AsyncIterator[OpenPage]:
     """Open the pages in a fresh browser profile; keywords are those of a browser context."""
     async with AsyncExitStack() as stack:
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium"), args=list(_CHROMIUM_FLAGS)
-        )
-        stack.push_async_callback(browser.close)
 
         async def open_it(path: str = "/", **options: object) -> Page:
             given: dict[str, object] = {"viewport": {"width": 1440, "height": 900}, "locale": "pt-BR"}
             context = await browser.new_context(**(given | options))  # type: ignore[arg-type]
+            stack.push_async_callback(context.close)
             context.set_default_timeout(20_000)
             page = await context.new_page()
             page.on("request", lambda request: requested.append(request.url))

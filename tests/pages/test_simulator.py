@@ -102,13 +102,14 @@ async def test_negotiation_ends_in_a_stored_promise_and_the_trace_tells_how(
 async def test_bubbles_written_in_a_row_get_one_answer(service: Service, open_page: OpenPage) -> None:
     page = await open_page()
     await pick(page, 4)
-    await send(page, "oi", "bom dia", "vocês abrem sábado?")
+    bubbles = ["oi,", "queria saber se", "vocês abrem sábado?"]  # who breaks off is waited for longest
+    await send(page, *bubbles)
     await expect(page.get_by_test_id("state")).to_have_text(PORTUGUESE.typing)
     await page.get_by_test_id("theirs").first.wait_for()
     await expect(page.get_by_test_id("mine")).to_have_count(3)
     await expect(page.get_by_test_id("state")).to_have_text(PORTUGUESE.online)
     texts = await page.locator("[data-testid=mine] .text").all_inner_texts()
-    assert texts == ["oi", "bom dia", "vocês abrem sábado?"]
+    assert texts == bubbles
     await expect(page.get_by_test_id("turn")).to_have_count(1)
 
 

@@ -36,6 +36,7 @@ PUBLIC_URL = "https://ia.exemplo.com.br"
 FORM = "application/x-www-form-urlencoded"
 
 
+@cache  # to read them takes longer than many a test
 def make_settings(database_url: str, redis_url: str | None = None, **changes: Any) -> Settings:
     """Make the settings of an api under test."""
     keys = ",".join(f"{key_id}:{base64.b64encode(key).decode()}" for key_id, key in TEST_KEY.items())

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from server.call_terminal import main
 from server.terminal import edited
 from tests.pages.service import Service, running_service
 from tests.ports import free_port
 from tests.server.call_rig import rows
+from tests.server.piped import run_piped
 
 # The command line's `call` does the same after it has found the database.
 _MAIN = (
@@ -40,11 +42,9 @@ def service(
         yield running
 
 
-def call(service: Service, *arguments: str, typed: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", _MAIN, *arguments], input=typed, capture_output=True, text=True, timeout=_SECONDS,
-        env=service.environment() | {"LOG_LEVEL": "ERROR"} | environment, cwd=service.folder, check=False,
-    )  # fmt: skip
+def call(service: Service, contact: str, *, typed: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    given = service.environment() | {"LOG_LEVEL": "ERROR"} | environment
+    return run_piped(main, (contact,), typed=typed, environment=given, seconds=_SECONDS)
 
 
 def plain(text: str) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from server.chat import main
 from tests.pages.service import Service, running_service
 from tests.ports import free_port
+from tests.server.piped import run_piped
 
 # The command line's `chat` does the same after it has found the database.
 _MAIN = (
@@ -37,10 +39,8 @@ def service(
 
 
 def chat(service: Service, *arguments: str, typed: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", _MAIN, *arguments], input=typed, capture_output=True, text=True, timeout=_SECONDS,
-        env=service.environment() | {"LOG_LEVEL": "ERROR"} | environment, cwd=service.folder, check=False,
-    )  # fmt: skip
+    given = service.environment() | {"LOG_LEVEL": "ERROR"} | environment
+    return run_piped(main, arguments, typed=typed, environment=given, seconds=_SECONDS)
 
 
 def test_negotiation_ends_in_a_stored_promise(service: Service) -> None:

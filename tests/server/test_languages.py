@@ -37,6 +37,8 @@ from server.languages import Language, read_language
 from services.ledger import InvoiceRefused
 from tests.server.conftest import Api
 
+Trees = list[tuple[str, ast.Module]]
+
 ROOT = Path(str(files("server"))).parent
 PACKAGES = ("agents", "channels", "domain", "graphs", "jobs", "server", "services", "store", "tools", "wiring")
 PORTUGUESE = {"accept-language": "pt-BR"}
@@ -70,10 +72,11 @@ def test_language_is_read_from_the_weights(accepted: str, language: Language) ->
     assert read_language(accepted) is language
 
 
-def _trees() -> Iterator[tuple[str, ast.Module]]:
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    """Read the whole product."""
+    paths = (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
+    return [(path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))) for path in paths]
 
 
 def _pattern_of(node: ast.expr) -> str | None:
@@ -91,10 +94,10 @@ def _calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
             yield node
 
 
-def _reasons() -> set[str]:
+def _reasons(trees: Trees) -> set[str]:
     """Collect every reason that the code gives for not taking a value."""
     found: set[str] = set()
-    for name, tree in _trees():
+    for name, tree in trees:
         for call in _calls(tree, "InvalidInput"):
             if len(call.args) == 2:
                 found.add(_pattern_of(call.args[1]) or "")
@@ -114,8 +117,8 @@ def _given_by(function: ast.FunctionDef) -> Iterator[str]:
             yield _pattern_of(node.args[0]) or ""
 
 
-def test_every_reason_has_its_portuguese() -> None:
-    reasons = _reasons()
+def test_every_reason_has_its_portuguese(trees: Trees) -> None:
+    reasons = _reasons(trees)
     assert len(reasons) > 25
     assert {"must not be empty", "names an account that does not exist", "has braces that are no variable"} <= reasons
     for english in reasons:
@@ -125,15 +128,13 @@ def test_every_reason_has_its_portuguese() -> None:
         assert not _OURS.search(said), said
 
 
-def test_every_function_that_gives_reasons_is_there() -> None:
-    there = {
-        (name, node.name) for name, tree in _trees() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
-    }
+def test_every_function_that_gives_reasons_is_there(trees: Trees) -> None:
+    there = {(name, node.name) for name, tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     assert there >= REASON_GIVERS
 
 
-def test_every_thing_that_may_be_missing_has_its_portuguese() -> None:
-    named = {_pattern_of(call.args[0]) for _, tree in _trees() for call in _calls(tree, "NotFound")}
+def test_every_thing_that_may_be_missing_has_its_portuguese(trees: Trees) -> None:
+    named = {_pattern_of(call.args[0]) for _, tree in trees for call in _calls(tree, "NotFound")}
     assert {"campaign", "target", "holiday", "promise"} <= named
     assert named - {None} <= set(portuguese.THINGS)
     assert portuguese.sentence_for(NotFound("campaign")) == "Não encontramos esta campanha"

@@ -1,5 +1,6 @@
 """Vapi's server messages over the api: who may send them, what is answered, and what becomes of a call."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -464,14 +465,18 @@ async def test_database_away_leaves_nobody_waiting(vapi: Vapi, postgres_url: str
     async with await AsyncConnection.connect(postgres_url, autocommit=True) as admin:
         await admin.execute(allow.format(Identifier(name), SQL("false")))
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-        asked = await vapi.tell("assistant-request")
-        tools = await vapi.tell("tool-calls", toolCallList=[tool()])
-        told = await vapi.send(message("status-update", call_id=PROVIDER_CALL, status="ended"))
+        asked, tools, told = await asyncio.gather(
+            vapi.tell("assistant-request"),
+            vapi.tell("tool-calls", toolCallList=[tool()]),
+            vapi.send(message("status-update", call_id=PROVIDER_CALL, status="ended")),
+        )
         vapi.api.deps.accounts.forget()
-        blind = await vapi.tell("assistant-request")
-        blind_tools = await vapi.tell("tool-calls", toolCallList=[tool("t1"), tool("t2")])
-        blind_function = await vapi.tell("function-call", functionCall={"name": "f"})
-        unread = await vapi.send(b"{")
+        blind, blind_tools, blind_function, unread = await asyncio.gather(
+            vapi.tell("assistant-request"),
+            vapi.tell("tool-calls", toolCallList=[tool("t1"), tool("t2")]),
+            vapi.tell("function-call", functionCall={"name": "f"}),
+            vapi.send(b"{"),
+        )
         await admin.execute(allow.format(Identifier(name), SQL("true")))
     assert asked == {"assistantId": ASSISTANT, "assistantOverrides": {}}
     assert json.loads(tools["results"][0]["result"])["erro"] == "sistema_indisponivel"

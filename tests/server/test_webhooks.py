@@ -1,5 +1,6 @@
 """Every recorded payload comes in once; everything hostile is refused in the way its provider expects."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -238,8 +239,7 @@ async def test_away_database_asks_the_provider_to_come_again(
     async with await AsyncConnection.connect(postgres_url, autocommit=True) as admin:
         await admin.execute(allow.format(Identifier(name), SQL("false")))
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-        away = await post_webhook(api, account, simulator_body(id="m-2"))
-        ready = await api.http.get("/ready")
+        away, ready = await asyncio.gather(post_webhook(api, account, simulator_body(id="m-2")), api.http.get("/ready"))
         await admin.execute(allow.format(Identifier(name), SQL("true")))
     assert (away.status_code, away.content) == (503, b"")
     assert int(away.headers["retry-after"]) > 0

@@ -15,7 +15,7 @@ from wiring.logging import configure_logging
 from wiring.settings import load_settings
 
 Drain = Callable[[Deps], Awaitable[int]]
-_IDLE_SECONDS = 0.05
+_IDLE_SECONDS = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)

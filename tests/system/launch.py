@@ -10,9 +10,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 # Importing the api takes seconds; a fork of a process that has imported it takes milliseconds.
-_LOADED = [
+# The last one, all countries' holidays, is what processes load at their first look at a calendar.
+LOADED = [
     "server.cli", "server.app", "graphs.engine", "jobs.worker", "jobs.clock", "jobs.delivery", "jobs.scheduling",
-    "jobs.whatsapp", "uvicorn", "tests.fakes.providers", "tests.system.forked_workers",
+    "jobs.whatsapp", "uvicorn", "tests.fakes.providers", "tests.system.forked_workers", "tests.system.debtor_events",
+    "tests.system.clocked_api", "holidays.countries", "tests.system.set_aside",
 ]  # fmt: skip
 _PR_SET_PDEATHSIG = 1
 
@@ -27,7 +29,7 @@ def start_function(
 ) -> ForkServerProcess:
     """Run a module's function in a process of its own, with this environment and no other, in the folder of its log."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
+    context.set_forkserver_preload(LOADED)
     process = context.Process(target=_run, args=(function, arguments, dict(environment), str(log)), daemon=True)
     process.start()
     return process

@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, LiteralString
 
+import certifi
 import httpx
 import psycopg
 from psycopg.rows import dict_row
@@ -58,6 +59,51 @@ async def wait_for(what: str, condition: Callable[[], Awaitable[object]], *, sec
         await asyncio.sleep(_POLL_SECONDS)
 
 
+class _View:
+    """One connection for as long as an event loop runs: a test looks thousands of times, and to connect costs more than
+    to look. Each statement is a transaction of its own."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection: psycopg.AsyncConnection[dict[str, Any]] | None = None
+
+    async def query(self, statement: LiteralString, parameters: Sequence[object]) -> list[dict[str, Any]]:
+        """Run it; again when the server was started anew since the last time."""
+        connection = await self._open()
+        try:
+            return await _fetched(connection, statement, parameters)
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+        return await _fetched(await self._open(), statement, parameters)
+
+    async def _open(self) -> psycopg.AsyncConnection[dict[str, Any]]:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self.close()
+            self._loop, self._connecting = loop, asyncio.Lock()
+        async with self._connecting:
+            if self._connection is None or self._connection.closed:
+                self._connection = await psycopg.AsyncConnection.connect(
+                    self._database_url, row_factory=dict_row, autocommit=True
+                )
+            return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.pgconn.finish()  # its own `close` waits in the loop in which it was opened
+            self._connection = None
+
+
+async def _fetched(
+    connection: psycopg.AsyncConnection[dict[str, Any]], statement: LiteralString, parameters: Sequence[object]
+) -> list[dict[str, Any]]:
+    async with connection.cursor() as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchall()
+
+
 @dataclass(kw_only=True)
 class Stack:
     """Processes of one service on one database, and the providers it talks to."""
@@ -70,6 +116,7 @@ class Stack:
     ports: list[int] = field(default_factory=lambda: [free_port(), free_port()])
     processes: dict[str, ForkServerProcess] = field(default_factory=dict)
     accounts: dict[Provider, AccountRow] = field(default_factory=dict)
+    _view: "_View | None" = field(init=False, default=None)
 
     # --- what it is made of
 
@@ -85,10 +132,9 @@ class Stack:
 
     async def query(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
         """Read the database past all row-level security."""
-        connection = await psycopg.AsyncConnection.connect(self.database_url, row_factory=dict_row)
-        async with connection, connection.cursor() as cursor:
-            await cursor.execute(statement, parameters)
-            return await cursor.fetchall()
+        if self._view is None:
+            self._view = _View(self.database_url)
+        return await self._view.query(statement, parameters)
 
     @property
     def ledger(self) -> list[Json]:
@@ -104,6 +150,7 @@ class Stack:
         keys = ",".join(f"{key_id}:{base64.b64encode(key).decode()}" for key_id, key in TEST_KEY.items())
         return {
             "PATH": os.environ.get("PATH", os.defpath),
+            "SSL_CERT_FILE": certifi.where(),  # in tests a single authority: to load all costs more than a start
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "DATA_DIR": str(self.folder / "data"),
@@ -205,6 +252,8 @@ class Stack:
             process.join(10)
             process.close()
         self.processes.clear()
+        if self._view is not None:
+            self._view.close()
 
     def logs(self) -> str:
         """Give what the processes have written, for the message of a failed test."""

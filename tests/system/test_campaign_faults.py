@@ -34,11 +34,26 @@ _SECONDS = 900.0  # of a machine that has much else to do; by itself it takes le
 _STEP_SECONDS = 0.1
 _PATIENCE = 15
 # A worker's name holds its pid.
-_END_LEASES: tuple[LiteralString, ...] = tuple(
-    f"UPDATE {table} SET locked_until = locked_until - interval '1 hour' WHERE split_part(locked_by, ':', 2) = %s "
-    "RETURNING id"
-    for table in ("targets", "messages", "campaigns")
-)
+_END_LEASES: LiteralString = """
+    WITH dead AS (SELECT %s AS pid, interval '1 hour' AS lease),
+    freed AS (
+        UPDATE targets SET locked_until = locked_until - lease FROM dead WHERE split_part(locked_by, ':', 2) = pid),
+    unsent AS (
+        UPDATE messages SET locked_until = locked_until - lease FROM dead WHERE split_part(locked_by, ':', 2) = pid)
+    UPDATE campaigns SET locked_until = locked_until - lease FROM dead WHERE split_part(locked_by, ':', 2) = pid
+    RETURNING id
+"""
+_PROGRESS: LiteralString = """
+    SELECT (SELECT last_value FROM contact_decisions_seq_seq), status, count(*) FROM messages
+    GROUP BY status ORDER BY status
+"""
+# When somebody has something to do again, whoever it is: a row is due, or held until then.
+_NEXT_DUE: LiteralString = """
+    SELECT min(greatest(due_at, locked_until)) AS at FROM (
+        SELECT due_at, locked_until FROM targets WHERE state = 'scheduled'
+        UNION ALL SELECT due_at, locked_until FROM messages WHERE direction = 'out' AND status IN ('queued', 'sending')
+        UNION ALL SELECT plan_due_at, locked_until FROM campaigns WHERE status = 'active') AS rows
+"""
 
 
 async def test_two_hundred_kills_repeat_no_contact_and_lose_none(
@@ -105,26 +120,19 @@ async def _kill_through_the_campaign(stack: Stack, workers: ForkedWorkers, clock
 
 async def _end_leases(stack: Stack, pid: int) -> None:
     """Let what a dead worker held be free, as it is after a minute; the others keep what they hold."""
-    for statement in _END_LEASES:
-        await stack.query(statement, str(pid))
+    await stack.query(_END_LEASES, str(pid))
 
 
 async def _pass_time(stack: Stack, clock: SharedClock) -> None:
-    """Let the workers work; when nothing moves for a while, let the minute pass that a lease lasts at most."""
-    before = await _progress(stack)
+    """Let the workers work; when nothing moves for a while, let the time pass until somebody has something to do."""
+    before = await stack.query(_PROGRESS)
     for _ in range(_PATIENCE):
         await asyncio.sleep(_STEP_SECONDS)
-        if await _progress(stack) != before:
+        if await stack.query(_PROGRESS) != before:
             return
-    clock.advance(seconds=61)
-
-
-async def _progress(stack: Stack) -> object:
-    return await stack.query(
-        """
-        SELECT (SELECT max(seq) FROM contact_decisions), status, count(*) FROM messages GROUP BY status ORDER BY status
-        """
-    )
+    (row,) = await stack.query(_NEXT_DUE)
+    if row["at"] is not None:
+        clock.advance(seconds=max(1.0, (row["at"] - clock.now()).total_seconds()))
 
 
 async def _contacted(stack: Stack) -> int:
