@@ -4,9 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
-# Three at a time, also on two cores: much of a test is waiting. Those of a file stay together, because they share what
-# is slow to set up.
-PYTEST ?= $(BIN)/python -m pytest -q -n 3 --dist=loadfile --no-loadscope-reorder
+# Two at a time: much of a test is waiting. Those of a file stay together, because they share what is slow to set up.
+PYTEST ?= $(BIN)/python -m pytest -q -n 2 --dist=loadfile --no-loadscope-reorder
 
 # The tests and the tools must not see somebody else's packages or settings.
 unexport PYTHONPATH
