@@ -204,7 +204,7 @@ async def test_declined_call_of_somebody_else_is_told_and_rings_no_more(service:
     await page.get_by_test_id("ring-decline").click()
     await expect(page.get_by_test_id("ring")).to_be_hidden()
     await page.wait_for_function("document.querySelector('.ring').offsetParent === null")
-    declined = call_of(service, "Antônio Ferreira")
+    declined = await ended_call(page, service, "Antônio Ferreira")
     assert (str(declined["id"]), declined["status"], declined["disconnection_reason"]) == (
         call_id, "busy", "user_declined",
     )  # fmt: skip
