@@ -23,7 +23,7 @@ from agents.model_stream import LONGEST_ANSWER, Listener, NonsenseAnswer, stream
 from agents.offline import OfflineChatModel
 from domain.ports import Clock
 from domain.turns import ModelUsage
-from services.model_failures import is_model_failure, is_refused_request, is_silence
+from services.model_failures import is_refused_request, is_silence, model_failures
 from store.database import Database
 from store.model_settings import get_platform_models, list_model_settings
 from wiring.deps import Deps
@@ -249,9 +249,7 @@ class Models:
                 message, parsed = await call(name, chain.temperature)
                 spent += _usage(message, name=name, agent=agent, feature=feature)
                 _refuse_nonsense(message, parsed, schema)
-            except Exception as error:
-                if not is_model_failure(error):
-                    raise
+            except model_failures() as error:
                 failures.append(f"{name}: {type(error).__name__}")
                 logger.warning("model.failed", model=name, agent=agent, error=type(error).__name__)
                 if is_silence(error):

@@ -17,6 +17,7 @@ from bench.debtors import make_campaign
 from bench.figures import Figure, median, paired_ratio, per_second
 from bench.ground import BenchBroken, Ground, make_account
 from domain.campaigns import CampaignStatus, Method
+from domain.documents import make_cpf
 from domain.messages import Provider
 from domain.phones import match_key
 from store.channel_accounts import AccountRow
@@ -47,18 +48,10 @@ class _Taken:
     grown_bytes: float
 
 
-def _cpf(number: int) -> str:
-    digits = [int(digit) for digit in f"{number:09d}"]
-    for _ in range(2):
-        weights = range(len(digits) + 1, 1, -1)
-        digits.append(sum(digit * weight for digit, weight in zip(digits, weights, strict=True)) * 10 % 11 % 10)
-    return "".join(map(str, digits))
-
-
 def _debtors(lines: int) -> Iterator[tuple[str, ...]]:
     """Make lines as an ISP's system exports them."""
     for number in range(lines):
-        document = _cpf(100_000_000 + number)
+        document = make_cpf(100_000_000 + number)
         yield (
             f"João da Conceição {number}", f"(11) 9{90000000 + number:08d}",
             f"{document[:3]}.{document[3:6]}.{document[6:9]}-{document[9:]}", f"R$ 1.{number % 1000:03d},90",

@@ -73,6 +73,15 @@ def contains_full_document(text: str) -> bool:
     return bool(_scan(text).valid)
 
 
+def make_cpf(number: int) -> Document:
+    """Make the CPF whose first nine digits are this number, of nobody in particular. For made-up people."""
+    digits = f"{number:09d}"
+    for highest in (10, 11):
+        weighed = sum(weight * int(digit) for weight, digit in zip(range(highest, 1, -1), digits, strict=True))
+        digits += str(weighed * 10 % 11 % 10)
+    return Document(digits)
+
+
 def mask_document(document: str) -> str:
     """Hide all but the last two digits."""
     tail = _SEPARATORS.sub("", document)[-2:]

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from evals.policies.reading import fold
 from evals.scenario import Channel, LlmUser, Rule, RulesUser, Say, Scenario, ScriptUser
-from services.model_failures import is_model_failure
+from services.model_failures import model_failures
 
 _END: Final = "<fim>"
 _MODEL_SECONDS: Final = 60.0
@@ -170,9 +170,7 @@ class LlmCustomer:
             async with asyncio.timeout(_MODEL_SECONDS):
                 message = await self.model.ainvoke([SystemMessage(self._instructions()), *self._talk], **options)
                 return message.text.strip()
-        except Exception as error:
-            if not is_model_failure(error):
-                raise
+        except model_failures() as error:
             reason = str(error) or type(error).__name__
             raise CustomerFailed(f"the model that plays the customer failed: {reason}") from error
 

@@ -15,7 +15,7 @@ from evals.events import AgentSaid, Changed, CustomerSaid, Event, ToolCalled, Tr
 from evals.masking import Hider, masked
 from evals.results import Check, CheckKind
 from evals.scenario import Scenario, Severity
-from services.model_failures import is_model_failure
+from services.model_failures import model_failures
 
 _SECONDS: Final = 60.0
 _LONGEST_REASON: Final = 300
@@ -54,9 +54,7 @@ async def ask_judge(model: BaseChatModel, scenario: Scenario, transcript: Transc
     try:
         async with asyncio.timeout(_SECONDS):
             given = await model.with_structured_output(Parecer).ainvoke([SystemMessage(content=_PROMPT), asked])
-    except Exception as error:
-        if not is_model_failure(error):
-            raise
+    except model_failures() as error:
         return (_no_vote(f"o juiz não respondeu ({type(error).__name__})"),)
     if not isinstance(given, Parecer) or len(given.respostas) != len(questions):
         return (_no_vote("o juiz não respondeu a todas as perguntas"),)

@@ -13,7 +13,7 @@ from rapidfuzz import fuzz
 
 from domain.errors import DomainError
 from domain.folded_text import fold
-from services.model_failures import is_openai_error
+from services.model_failures import openai_failures
 from services.passages import split_passages
 from services.plain_text import tidy, tidy_line
 from store import knowledge
@@ -94,9 +94,7 @@ class KnowledgeBase:
         try:
             embedding = await self._embeddings.aembed_query(asked)
             found = await self._index.find(tenant_id, embedding, words)
-        except Exception as error:
-            if not (isinstance(error, self._index.failures) or is_openai_error(error)):
-                raise
+        except self._index.failures + openai_failures() as error:
             raise KnowledgeUnavailable from error
         return [
             Passage(

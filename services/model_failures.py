@@ -16,13 +16,16 @@ _ANY_PROVIDER = (
 )  # fmt: skip
 
 
-def is_model_failure(error: Exception) -> bool:
-    """Tell what speaks of the provider from what speaks of our own talk or graph."""
-    return isinstance(error, _ANY_PROVIDER) or is_openai_error(error)
+def model_failures() -> tuple[type[Exception], ...]:
+    """List what speaks of the provider, not of our own talk or graph. Call it in the `except`: it runs when something
+    was raised, and names OpenAI's errors if they can be among it."""
+    return (*_ANY_PROVIDER, *openai_failures())
 
 
-def is_openai_error(error: Exception) -> bool:
-    return _is_openai(error, "OpenAIError")
+def openai_failures() -> tuple[type[Exception], ...]:
+    """List OpenAI's own errors."""
+    library = sys.modules.get("openai")
+    return () if library is None else (library.OpenAIError,)
 
 
 def is_silence(error: Exception) -> bool:

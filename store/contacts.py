@@ -43,6 +43,7 @@ class AddressRow:
 
 
 _BY_ID: LiteralString = f"SELECT {CONTACT_COLUMNS} FROM contacts WHERE id = %(id)s"
+# Pairs alone would be looked for in the whole table: the columns one by one let PostgreSQL use their index.
 _FIND: LiteralString = """
     SELECT a.contact_id, a.kind, a.value, a.match_key FROM addresses a
     WHERE a.kind = ANY(%(kinds)s::text[]) AND a.value = ANY(%(values)s::text[])

@@ -72,7 +72,8 @@ _OF_PHONES: LiteralString = f"""
 _OF_DEBTOR: LiteralString = f"""
     SELECT {COLUMNS} FROM targets WHERE document = %(document)s ORDER BY id FOR NO KEY UPDATE
 """
-# By what the contact is known: its document, its phones, the contacts made.
+# By what the contact is known: its document, its phones, the contacts made. An array, because a subquery with IN would
+# be looked for in the whole table.
 _OF_CONTACT: LiteralString = f"""
     SELECT {COLUMNS} FROM targets WHERE state <> 'completed' AND (
         contact_id = %(contact_id)s

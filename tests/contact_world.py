@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from domain.buffering import QuietWindow
 from domain.campaigns import CampaignStatus, ContactMethod, Method, TargetState
+from domain.documents import make_cpf
 from domain.messages import Address, AddressKind, Provider
 from domain.phones import match_key
 from services.contact_guard import ContactGuard
@@ -31,14 +32,10 @@ TODAY = date(2026, 11, 20)
 
 
 def document_of(place: int) -> str:
-    """Give the place-th test CPF: check digits as the Receita computes them."""
+    """Give the place-th test CPF."""
     if place < len(DOCUMENTS):
         return DOCUMENTS[place]
-    digits = [int(digit) for digit in f"{100_000_000 + place}"]
-    for length in (10, 11):
-        rest = sum(digit * weight for digit, weight in zip(digits, range(length, 1, -1), strict=True)) * 10 % 11
-        digits.append(rest % 10)
-    return "".join(map(str, digits))
+    return make_cpf(100_000_000 + place)
 
 
 def phone_of(place: int, *, area: str = "11") -> str:

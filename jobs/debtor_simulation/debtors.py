@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from stdnum.br import cpf
 
 from domain.dates_ptbr import format_date
+from domain.documents import make_cpf
 
 
 class Persona(StrEnum):
@@ -112,26 +113,18 @@ def _personas(count: int) -> list[Persona]:
 def _debtor(number: int, persona: Persona, random: Random, today: date) -> Debtor:
     area_code, zone = random.choice(_PLACES)
     name = f"{random.choice(_FIRST_NAMES)} {random.choice(_LAST_NAMES)}"
-    digits = f"{random.randrange(10**4):04d}{number:05d}"
+    base = random.randrange(10**4) * 10**5 + number
     return Debtor(
         number=number,
         persona=persona,
         name=name,
         phone=f"+55{area_code}99{number // 100 % 1000:03d}{number % 100:02d}{random.randrange(100):02d}",
-        document=_with_check_digits(digits),
+        document=make_cpf(base),
         debt_cents=random.randrange(49_90, 399_90, 10),
         invoice_number=f"SIM-{number:05d}",
         due_on=today - timedelta(days=random.randrange(5, 90)),
         zone=ZoneInfo(zone),
     )
-
-
-def _with_check_digits(digits: str) -> str:
-    """Complete a CPF. Asking `cpf.is_valid` of every ending would be fifty times the work."""
-    for highest in (10, 11):
-        total = sum(weight * int(digit) for weight, digit in zip(range(highest, 1, -1), digits, strict=True))
-        digits += str(total * 10 % 11 % 10)
-    return digits
 
 
 def as_csv(debtors: Sequence[Debtor]) -> bytes:

@@ -14,6 +14,7 @@ from domain.documents import (
     find_document_attempts,
     find_documents,
     is_cnpj,
+    make_cpf,
     mask_document,
     parse_document,
 )
@@ -25,6 +26,14 @@ CNPJS = SAMPLES["cnpj_validos"] + SAMPLES["cnpj_alfanumerico_valido_desde_2026_0
 
 def with_check_digits(base: str) -> str:
     return next(digits for n in range(100) if cpf.is_valid(digits := f"{base}{n:02d}") or base == "0" * 9)
+
+
+@given(number=st.integers(0, 999_999_999).filter(lambda number: len(set(f"{number:09d}")) > 1))
+def test_made_up_cpf_is_valid(number: int) -> None:
+    made = make_cpf(number)
+    assert made.startswith(f"{number:09d}")
+    assert parse_document(made) == made
+    assert cpf.is_valid(made)
 
 
 @pytest.mark.parametrize("text", SAMPLES["cpf_validos"] + CNPJS)

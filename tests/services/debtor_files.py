@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import openpyxl
 
+from domain.documents import make_cpf
+
 HEADERS = ("Nome", "Telefone", "CPF", "Valor", "Fatura")
 CONTENT_TYPES = (
     '<?xml version="1.0" encoding="UTF-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -39,19 +41,10 @@ PARTS: Mapping[str, str] = {
 SHEET = f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData>{{rows}}</sheetData></worksheet>'
 
 
-def cpf_of(number: int) -> str:
-    """Make the CPF whose first nine digits are this number."""
-    digits = [int(digit) for digit in f"{number:09d}"]
-    for _ in range(2):
-        weights = range(len(digits) + 1, 1, -1)
-        digits.append(sum(a * b for a, b in zip(digits, weights, strict=True)) * 10 % 11 % 10)
-    return "".join(map(str, digits))
-
-
 def debtor(number: int, *, amount: str = "119,90") -> tuple[str, ...]:
     """Make a good line; each number is another debtor with another phone and invoice."""
     return (
-        f"João da Conceição {number}", f"(11) 9{80000000 + number:08d}", cpf_of(100_000_000 + number), amount,
+        f"João da Conceição {number}", f"(11) 9{80000000 + number:08d}", make_cpf(100_000_000 + number), amount,
         f"FAT-{number}",
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.documents import make_cpf
 from domain.errors import CampaignNotEditable, NotFound
 from domain.ports import Failpoint
 from domain.target_columns import Field
@@ -30,7 +31,7 @@ from store.imports import ImportRow
 from store.locks import lock_debtor
 from tests.factories import make_tenant, open_database
 from tests.fakes_clock import FakeClock
-from tests.services.debtor_files import cpf_of, csv_of, debtor, xlsx_of
+from tests.services.debtor_files import csv_of, debtor, xlsx_of
 
 HEADERS = ("Nome", "Telefone", "CPF", "Valor")
 
@@ -115,7 +116,7 @@ async def test_small_file_is_taken_at_once(desk: Desk) -> None:
     assert [target["line"] for target in targets] == [2, 3]
     assert targets[0]["client_name"] == "João da Conceição 1"
     assert targets[0]["phone"] == "+5511980000001"
-    assert targets[0]["document"] == cpf_of(100_000_001)
+    assert targets[0]["document"] == make_cpf(100_000_001)
     assert targets[0]["debt_cents"] == 11990
     assert await desk.count("SELECT count(*) AS n FROM import_parts") == 0
     assert (row.next_line, row.total_lines, row.due_at) == (6, 5, None)
@@ -454,7 +455,7 @@ async def test_changed_invoice_waits_for_who_holds_its_debtor(desk: Desk) -> Non
     await desk.send(csv_of([debtor(1)]))
     other = await desk.new_campaign()
     async with desk.database.tenant(desk.tenant_id) as connection:
-        await lock_debtor(connection, desk.tenant_id, cpf_of(100_000_001))
+        await lock_debtor(connection, desk.tenant_id, make_cpf(100_000_001))
         sending = asyncio.create_task(desk.send(csv_of([debtor(1, amount="5,00")]), campaign_id=other))
         waiting = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         for _ in range(3_000):
@@ -491,7 +492,7 @@ async def test_number_reported_as_wrong_is_not_linked_again(desk: Desk) -> None:
         await connection.execute(
             "INSERT INTO wrong_numbers (tenant_id, document, match_key, protocol, reported_at) "
             "VALUES (%(tenant)s, %(document)s, '1180000001', 'P1', now())",
-            {"tenant": desk.tenant_id, "document": cpf_of(100_000_001)},
+            {"tenant": desk.tenant_id, "document": make_cpf(100_000_001)},
         )
     await desk.send(csv_of([debtor(1)]))
     assert await desk.sql("SELECT phone, match_key FROM customers") == [{"phone": None, "match_key": None}]

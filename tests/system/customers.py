@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 from twilio.request_validator import RequestValidator
 
+from domain.documents import make_cpf
 from domain.messages import Provider
 from services.ledger import NewInvoice, upsert_customer_invoices
 from tests.factories import open_database
@@ -48,11 +49,7 @@ class Customer:
 
     @property
     def document(self) -> str:
-        digits = f"{529000000 + self.number:09d}"
-        for weights in (range(10, 1, -1), range(11, 1, -1)):
-            rest = sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=True)) * 10 % 11
-            digits += str(rest % 10)
-        return digits
+        return make_cpf(529_000_000 + self.number)
 
 
 @dataclass(frozen=True, kw_only=True)
